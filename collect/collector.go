@@ -156,7 +156,7 @@ func (c *Collector) mechanism(m *kinds.Mechanism, s *Snapshot, list *lister) {
 	objects := list.withAspects(m.Kind, c.aspects)
 	s.Objects[m.Kind] = objects
 	if s.Request.Edges && m.Relate != nil {
-		s.Edges = append(s.Edges, m.Relate(f, objects)...)
+		m.Relate(f, objects, func(e schema.Edge) { s.Edges = append(s.Edges, e) })
 	}
 	if s.Request.Findings {
 		s.Findings = append(s.Findings, c.findings(m, f, objects)...)

@@ -64,7 +64,7 @@ func TestLockWhoseTakerIsGone(t *testing.T) {
 	for _, o := range snap.Objects[schema.Lock] {
 		if r := o.Row.(*kinds.LockRow); r.Ino == ino && r.Class == "FLOCK" {
 			holder := r.Uses[0].Process
-			want := []schema.Edge{{From: holder.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: "fd 5",
+			want := []schema.Edge{{From: holder.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: schema.InWords("fd 5"),
 				Proof: schema.Observed}}
 			if diff := gocmp.Diff(want, edgesTo(snap, o.Ref)); diff != "" || holder.PID != 210 || o.Ref.Gen != 0 ||
 				r.Owner != nil {

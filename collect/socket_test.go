@@ -102,7 +102,7 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 	for _, e := range snap.Edges {
 		if e.From.Kind == kind || e.To.Kind == kind {
 			edges = append(edges,
-				strings.Join([]string{e.From.String(), string(e.Rel), e.To.String(), e.Via, string(e.Proof)},
+				strings.Join([]string{e.From.String(), string(e.Rel), e.To.String(), e.Via.String(), string(e.Proof)},
 					" "))
 		}
 	}

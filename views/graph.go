@@ -154,5 +154,5 @@ func labelOf(s *collect.Snapshot, r schema.Ref) string {
 
 func compareEdges(a, b schema.Edge) int {
 	return cmp.Or(schema.CompareRefs(a.From, b.From), schema.CompareRefs(a.To, b.To), cmp.Compare(a.Rel, b.Rel),
-		cmp.Compare(a.Proof, b.Proof), cmp.Compare(a.Via, b.Via))
+		cmp.Compare(a.Proof, b.Proof), a.Via.Compare(b.Via))
 }

@@ -25,11 +25,11 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 	case schema.TypeDuration:
 		return strconv.AppendFloat(b, v.Duration().Seconds(), 'f', -1, 64)
 	case schema.TypeTime:
-		return AppendString(b, v.Time().Format(time.RFC3339Nano))
+		return append(v.Time().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
 	case schema.TypePerms:
-		return AppendString(b, permsText(v))
+		return append(appendPerms(append(b, '"'), v), '"')
 	case schema.TypeKey:
-		return AppendString(b, keyText(v))
+		return append(appendKey(append(b, '"'), v), '"')
 	case schema.TypeBool:
 		return strconv.AppendBool(b, v.Bool())
 	case schema.TypeFloat:
@@ -37,7 +37,7 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 	case schema.TypeEndpoints:
 		return appendEndpoints(b, v.Named())
 	case schema.TypeRef:
-		return AppendString(b, v.Ref().String())
+		return AppendText(b, v.Ref().Append)
 	case schema.TypeList:
 		b = append(b, '[')
 		for i, s := range v.List() {
@@ -56,21 +56,25 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 // name all of its SharedEndpoints, a key with "_total" behind the column's ID has their number.
 func AppendObject(b []byte, o *schema.Object, columns []schema.Column) []byte {
 	b = append(b, `{"ref":`...)
-	b = AppendString(b, o.Ref.String())
+	b = AppendText(b, o.Ref.Append)
 	var denied []string
-	for _, c := range columns {
+	for i := range columns {
+		c := &columns[i]
+		if c.ID == "ref" {
+			continue
+		}
 		v := c.Get(o)
 		if v.State() == schema.Denied || v.Partial() {
 			denied = append(denied, c.ID)
 		}
-		if c.ID == "ref" || v.State() == schema.NotCollected {
+		if v.State() == schema.NotCollected {
 			continue
 		}
 		b = append(b, ',', '"')
 		b = append(b, c.ID...)
 		b = append(b, '"', ':')
 		b = AppendJSON(b, v)
-		if all := len(v.Endpoints()); all > len(v.Named()) {
+		if all := len(v.Endpoints()); all > schema.MostShared && all > len(v.Named()) {
 			b = append(b, ',', '"')
 			b = append(b, c.ID...)
 			b = append(b, `_total":`...)
@@ -137,6 +141,17 @@ func AppendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
+// AppendText writes a JSON string whose text write appends. An ordinary text is made in place.
+func AppendText(b []byte, write func([]byte) []byte) []byte {
+	b = append(b, '"')
+	begin := len(b)
+	b = write(b)
+	if plain(b[begin:]) {
+		return append(b, '"')
+	}
+	return AppendString(b[:begin-1], string(b[begin:]))
+}
+
 // appendUnicode writes a character as an escape of JSON.
 func appendUnicode(b []byte, r rune) []byte {
 	if r > 0xffff {
@@ -146,7 +161,7 @@ func appendUnicode(b []byte, r rune) []byte {
 	return fmt.Appendf(b, `\u%04x`, r)
 }
 
-func plain(s string) bool {
+func plain[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
 			return false

@@ -27,57 +27,70 @@ const (
 // Text writes one cell for people. It makes every untrusted byte visible. The caller must only escape characters that
 // its own screen interprets. The text may hold blanks.
 func Text(v schema.Value, f Format) string {
+	if v.IsKnown() && v.Type() == schema.TypeString {
+		return stringText(v)
+	}
+	var room [64]byte
+	return string(AppendCell(room[:0], v, f))
+}
+
+// AppendCell appends the Text of a cell.
+func AppendCell(b []byte, v schema.Value, f Format) []byte {
 	switch v.State() {
 	case schema.NotCollected:
-		return NotCollectedText
+		return append(b, NotCollectedText...)
 	case schema.Absent:
-		return ""
+		return b
 	case schema.Denied:
-		return DeniedText
+		return append(b, DeniedText...)
 	}
 	switch v.Type() {
 	case schema.TypeString:
-		if v.IsName() {
-			return schema.Printed(v.Str())
-		}
-		return Visible(v.Str())
+		return append(b, stringText(v)...)
 	case schema.TypeBytes:
 		if f.Bytes {
-			return strconv.FormatUint(v.Uint(), 10)
+			return strconv.AppendUint(b, v.Uint(), 10)
 		}
-		return Size(v.Uint())
+		return append(b, Size(v.Uint())...)
 	case schema.TypeDuration:
 		if f.Bytes {
-			return seconds(v.Duration())
+			return appendSeconds(b, v.Duration())
 		}
-		return Span(v.Duration())
+		return append(b, Span(v.Duration())...)
 	case schema.TypeTime:
 		if f.Bytes {
-			return v.Time().Format(time.RFC3339)
+			return v.Time().AppendFormat(b, time.RFC3339)
 		}
-		return Moment(v.Time(), f.Now)
+		return append(b, Moment(v.Time(), f.Now)...)
 	case schema.TypePerms:
-		return permsText(v)
+		return appendPerms(b, v)
 	case schema.TypeKey:
-		return keyText(v)
+		return appendKey(b, v)
 	case schema.TypeBool:
 		if v.Bool() {
-			return "yes"
+			return append(b, "yes"...)
 		}
-		return "no"
+		return append(b, "no"...)
 	case schema.TypeFloat:
-		return strconv.FormatFloat(v.Float(), 'f', 1, 64)
+		return strconv.AppendFloat(b, v.Float(), 'f', 1, 64)
 	case schema.TypeEndpoints:
 		if f.Bytes {
-			return endpointsText(v, len(v.Named()))
+			return appendProcesses(b, v, len(v.Named()))
 		}
-		return endpointsText(v, shownProcesses)
+		return appendProcesses(b, v, shownProcesses)
 	case schema.TypeList:
-		return Visible(listText(v.List(), f))
+		return append(b, Visible(listText(v.List(), f))...)
 	case schema.TypeRef:
-		return Visible(v.Ref().String())
+		return append(b, Visible(v.Ref().String())...)
 	}
-	return strconv.FormatInt(v.Int(), 10)
+	return strconv.AppendInt(b, v.Int(), 10)
+}
+
+func stringText(v schema.Value) string {
+	if v.IsName() {
+		return schema.Printed(v.Str())
+	}
+	return Visible(v.Str())
 }
 
 // shownWords is the most words of a list that a cell names. JSON and CSV name all: an inotify instance may have
@@ -96,41 +109,73 @@ func listText(list []string, f Format) string {
 	return strings.Join(list, ",")
 }
 
-func permsText(v schema.Value) string { return fmt.Sprintf("%04o", v.Int()) }
-func keyText(v schema.Value) string   { return fmt.Sprintf("0x%08x", v.Uint()) }
+// appendPerms appends four octal digits.
+func appendPerms(b []byte, v schema.Value) []byte {
+	n := v.Uint()
+	for shift := 9; shift >= 0; shift -= 3 {
+		b = append(b, '0'+byte(n>>shift&7))
+	}
+	return b
+}
 
-func seconds(d time.Duration) string {
-	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+// appendKey appends a System V key, "0x" and eight hexadecimal digits.
+func appendKey(b []byte, v schema.Value) []byte {
+	n := v.Uint()
+	b = append(b, "0x"...)
+	for shift := 28; shift >= 0; shift -= 4 {
+		b = append(b, "0123456789abcdef"[n>>shift&15])
+	}
+	return b
+}
+
+func appendSeconds(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, d.Seconds(), 'f', -1, 64)
 }
 
 // shownProcesses is the most processes that a cell names. JSON and CSV name all (see schema.SharedEndpoints).
 const shownProcesses = 4
 
-// endpointsText writes each process once as "pid/comm". It adds "+3" for the processes beyond limit, and "+?" if more
+// appendProcesses writes each process once as "pid/comm". It adds "+3" for the processes beyond limit, and "+?" if more
 // processes may be hidden.
-func endpointsText(v schema.Value, limit int) string {
-	var b strings.Builder
-	seen, n := map[int]bool{}, 0
-	for _, e := range v.Endpoints() {
-		if seen[e.PID] {
+func appendProcesses(b []byte, v schema.Value, limit int) []byte {
+	ends, n := v.Endpoints(), 0
+	seen := seenProcesses(ends)
+	for i := range ends {
+		if e := &ends[i]; seen(i) {
 			continue
+		} else if n++; n <= limit {
+			if n > 1 {
+				b = append(b, ',')
+			}
+			b = append(strconv.AppendInt(b, int64(e.PID), 10), '/')
+			b = append(b, Visible(e.Comm)...)
 		}
-		seen[e.PID] = true
-		if n++; n > limit {
-			continue
-		}
-		if n > 1 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "%d/%s", e.PID, Visible(e.Comm))
 	}
 	if n > limit {
-		fmt.Fprintf(&b, ",+%d", n-limit)
+		b = strconv.AppendInt(append(b, ",+"...), int64(n-limit), 10)
 	}
 	if v.Partial() {
-		b.WriteString("+?")
+		b = append(b, "+?"...)
 	}
-	return b.String()
+	return b
+}
+
+// seenProcesses returns a test for the endpoints in their order: whether an earlier one is of the same process. Few
+// endpoints are compared with each other.
+func seenProcesses(ends []schema.Endpoint) func(i int) bool {
+	const few = 16
+	if len(ends) <= few {
+		return func(i int) bool {
+			pid := ends[i].PID
+			return slices.ContainsFunc(ends[:i], func(e schema.Endpoint) bool { return e.PID == pid })
+		}
+	}
+	seen := make(map[int]bool, len(ends))
+	return func(i int) bool {
+		had := seen[ends[i].PID]
+		seen[ends[i].PID] = true
+		return had
+	}
 }
 
 // Size writes a number of bytes in powers of 1024, in at most four characters like ls -h: "0", "512", "4.0K", "64M".

@@ -174,14 +174,13 @@ func bpfProgTypes() []string {
 		"sk_lookup", "syscall", "netfilter"}
 }
 
-// relateBPF returns the edges to the holders of each object, and from each link to its program.
-func relateBPF(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	edges := relateDescriptors(t, objects)
+// relateBPF adds the edges to the holders of each object, and from each link to its program.
+func relateBPF(t *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
+	relateDescriptors(t, objects, add)
 	for _, o := range objects {
 		if ref, ok := o.Row.(*BPFRow).program(); ok {
-			edges = append(edges,
-				schema.Edge{From: o.Ref, To: ref, Rel: schema.RelHolds, Via: "link", Proof: schema.Observed})
+			add(schema.Edge{From: o.Ref, To: ref, Rel: schema.RelHolds, Via: schema.InWords("link"),
+				Proof: schema.Observed})
 		}
 	}
-	return edges
 }

@@ -113,17 +113,15 @@ func bytesField(info []byte, field string) schema.Value {
 }
 
 // edges relates the holders and the waiters to the object.
-func (d *descriptor) edges(t *proc.Tick) []schema.Edge {
-	edges := t.HoldEdges(d.ref, d.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
-	return append(edges, proc.WaitEdges(d.ref, d.waits)...)
+func (d *descriptor) edges(add func(schema.Edge)) {
+	proc.HoldEdges(d.ref, d.Uses, proc.JustHolds, add)
+	proc.WaitEdges(d.ref, d.waits, add)
 }
 
-func relateDescriptors(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relateDescriptors(_ *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
-		edges = append(edges, o.Row.(described).base().edges(t)...)
+		o.Row.(described).base().edges(add)
 	}
-	return edges
 }
 
 // descriptorLabel names the holders: "nginx", "nginx and 3 more".

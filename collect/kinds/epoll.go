@@ -1,7 +1,6 @@
 package kinds
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
@@ -144,15 +143,14 @@ func watched(tick *proc.Tick, d *descriptor, t fdinfo.EpollTarget, nth int, refs
 	return schema.Ref{}, ""
 }
 
-func relateEpolls(tick *proc.Tick, objects []*schema.Object) []schema.Edge {
-	edges := relateDescriptors(tick, objects)
+func relateEpolls(tick *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
+	relateDescriptors(tick, objects, add)
 	for _, o := range objects {
 		for _, t := range o.Row.(*EpollRow).targets {
 			if !t.ref.IsZero() {
-				edges = append(edges, schema.Edge{From: o.Ref, To: t.ref, Rel: schema.RelWatches,
-					Via: fmt.Sprintf("fd %d %s", t.FD, eventNames(t.Events, epollEvents())), Proof: t.proof})
+				add(schema.Edge{From: o.Ref, To: t.ref, Rel: schema.RelWatches,
+					Via: schema.EventsOnFD(t.FD, eventNames(t.Events, epollEvents())), Proof: t.proof})
 			}
 		}
 	}
-	return edges
 }

@@ -264,26 +264,24 @@ func (r *LockRow) setHolders(t *proc.Tick) {
 	}
 }
 
-func relateLocks(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relateLocks(_ *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
 		r := o.Row.(*LockRow)
 		for _, e := range r.holders.Endpoints() {
-			edge := schema.Edge{From: e.Ref(), To: r.Ref, Rel: schema.RelHolds,
-				Via:   strings.ToLower(r.Class) + " " + r.Mode,
+			edge := schema.Edge{From: e.Ref(), To: r.Ref, Rel: schema.RelHolds, Via: schema.OnFD(e.FD, 0),
 				Proof: schema.Observed}
-			if e.FD >= 0 {
-				edge.Via = fmt.Sprintf("fd %d", e.FD)
-			} else if r.Class != "POSIX" {
+			if e.FD < 0 {
+				edge.Via = schema.InWords(strings.ToLower(r.Class) + " " + r.Mode)
+			}
+			if e.FD < 0 && r.Class != "POSIX" {
 				// the process took the lock; the present holders of the open file were not seen
 				edge.Proof = schema.Inferred
 			}
-			edges = append(edges, edge)
+			add(edge)
 		}
 		for _, w := range r.Waits {
-			edges = append(edges, schema.Edge{From: w.End.Ref(), To: r.Ref, Rel: schema.RelWaitsOn, Via: w.End.Mode,
+			add(schema.Edge{From: w.End.Ref(), To: r.Ref, Rel: schema.RelWaitsOn, Via: schema.InWords(w.End.Mode),
 				Proof: schema.Observed})
 		}
 	}
-	return edges
 }

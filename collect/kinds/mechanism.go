@@ -33,8 +33,8 @@ type Mechanism struct {
 	// Collect lists the objects. It reports unreadable parts by Tick.Fault. An error means that Collect stopped early.
 	// The objects that it returned with the error are valid.
 	Collect func(*proc.Tick) ([]*schema.Object, error)
-	// Relate returns the edges of the objects. nil: none.
-	Relate func(*proc.Tick, []*schema.Object) []schema.Edge
+	// Relate calls add with each edge of the objects. So nobody keeps a list that an output only writes. nil: none.
+	Relate func(t *proc.Tick, objects []*schema.Object, add func(schema.Edge))
 	// Diagnose returns findings about the objects for a person to read. nil: none. Diagnoses are its needs besides
 	// Needs.
 	Diagnose  func(*proc.Tick, []*schema.Object) []schema.Finding

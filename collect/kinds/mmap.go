@@ -101,11 +101,9 @@ func collectMmap(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, nil
 }
 
-func relateMmap(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relateMmap(_ *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
 		r := o.Row.(*MmapRow)
-		edges = append(edges, t.FileEdges(o.Ref, r.Users, r.waits)...)
+		proc.FileEdges(o.Ref, r.Users, r.waits, add)
 	}
-	return edges
 }

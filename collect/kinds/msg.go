@@ -86,15 +86,13 @@ func collectMsg(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, err
 }
 
-func relateMsg(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relateMsg(t *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
 		r := o.Row.(*MsgRow)
-		edges = append(edges, proc.WaitEdges(o.Ref, t.WaitersOf(SysvWait(o.Ref)))...)
-		edges = append(edges, userEdge(t, r.LSPid, r.STime, o.Ref, schema.RelLastUsed, "msgsnd")...)
-		edges = append(edges, userEdge(t, r.LRPid, r.RTime, o.Ref, schema.RelLastUsed, "msgrcv")...)
+		proc.WaitEdges(o.Ref, t.WaitersOf(SysvWait(o.Ref)), add)
+		userEdge(t, r.LSPid, r.STime, o.Ref, schema.RelLastUsed, "msgsnd", add)
+		userEdge(t, r.LRPid, r.RTime, o.Ref, schema.RelLastUsed, "msgrcv", add)
 	}
-	return edges
 }
 
 func msgGauges(t *proc.Tick) ([]schema.Gauge, error) {

@@ -141,7 +141,7 @@ func nsOwner(t *proc.Tick, r *NSRow) {
 }
 
 // relateNamespaces relates each process to its namespaces, except our own ones: almost every process is in those.
-func relateNamespaces(t *proc.Tick, objects []*schema.Object) []schema.Edge {
+func relateNamespaces(t *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	refs := map[namespace.Namespace]schema.Ref{}
 	var edges []schema.Edge
 	for _, o := range objects {
@@ -150,7 +150,7 @@ func relateNamespaces(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 			refs[namespace.Namespace{Type: r.Type, Ino: r.Ino}] = o.Ref
 		}
 		for _, e := range r.holder.Endpoints() {
-			edges = append(edges, schema.Edge{From: e.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: "descriptor",
+			edges = append(edges, schema.Edge{From: e.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: schema.InWords("descriptor"),
 				Proof: schema.Observed})
 		}
 	}
@@ -158,17 +158,19 @@ func relateNamespaces(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	for _, p := range t.Processes() {
 		for i, ino := range p.NS {
 			if ref, ok := refs[namespace.Namespace{Type: types[i], Ino: ino}]; ok {
-				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds, Via: "is in it",
+				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds, Via: schema.InWords("is in it"),
 					Proof: schema.Observed})
 			}
 		}
 		for _, s := range p.ThreadNS {
 			if ref, ok := refs[namespace.Namespace{Type: s.Type, Ino: s.Ino}]; ok {
 				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds,
-					Via: fmt.Sprintf("thread %d is in it", s.TID), Proof: schema.Observed})
+					Via: schema.InWords(fmt.Sprintf("thread %d is in it", s.TID)), Proof: schema.Observed})
 			}
 		}
 	}
 	slices.SortStableFunc(edges, func(a, b schema.Edge) int { return cmp.Compare(a.To.ID, b.To.ID) })
-	return edges
+	for _, e := range edges {
+		add(e)
+	}
 }

@@ -88,13 +88,11 @@ func pidfdColumns() []schema.Column {
 		}))
 }
 
-func relatePidFDs(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	edges := relateDescriptors(t, objects)
+func relatePidFDs(t *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
+	relateDescriptors(t, objects, add)
 	for _, o := range objects {
 		if r := o.Row.(*PidFDRow); r.target != nil {
-			edges = append(edges,
-				schema.Edge{From: o.Ref, To: r.target.Ref(), Rel: schema.RelWatches, Proof: schema.Observed})
+			add(schema.Edge{From: o.Ref, To: r.target.Ref(), Rel: schema.RelWatches, Proof: schema.Observed})
 		}
 	}
-	return edges
 }

@@ -290,21 +290,23 @@ func openWaits(a fdinfo.Access) schema.Value {
 	return schema.String(NoReaders)
 }
 
-func relatePipes(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relatePipes(_ *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
-		edges = append(edges, t.HoldEdges(o.Ref, o.Row.(*PipeRow).Uses, func(fd *proc.FD) schema.Rel {
-			switch fd.Access {
-			case fdinfo.CanRead:
-				return schema.RelReads
-			case fdinfo.CanWrite:
-				return schema.RelWrites
-			}
-			return schema.RelHolds
-		})...)
-		edges = append(edges, proc.WaitEdges(o.Ref, o.Row.(*PipeRow).Waits)...)
+		r := o.Row.(*PipeRow)
+		proc.HoldEdges(o.Ref, r.Uses, pipeRel, add)
+		proc.WaitEdges(o.Ref, r.Waits, add)
 	}
-	return edges
+}
+
+// pipeRel is what a process with the descriptor does with the pipe.
+func pipeRel(fd *proc.FD) schema.Rel {
+	switch fd.Access {
+	case fdinfo.CanRead:
+		return schema.RelReads
+	case fdinfo.CanWrite:
+		return schema.RelWrites
+	}
+	return schema.RelHolds
 }
 
 // pipeLabel shows the flow: "dd → cat".

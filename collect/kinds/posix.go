@@ -261,12 +261,10 @@ func FileType(m fs.FileMode) string {
 	return "device"
 }
 
-// relatePosix returns the edges of rows to their users.
-func relatePosix(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+// relatePosix adds the edges of rows to their users.
+func relatePosix(_ *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
 		r := o.Row.(posixObject).posix()
-		edges = append(edges, t.FileEdges(o.Ref, r.Users, r.waits)...)
+		proc.FileEdges(o.Ref, r.Users, r.waits, add)
 	}
-	return edges
 }

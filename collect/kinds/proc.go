@@ -235,12 +235,10 @@ func procObject(t *proc.Tick, p *proc.Process) *schema.Object {
 	return &schema.Object{Ref: p.Ref(), Row: r}
 }
 
-func relateProcs(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relateProcs(_ *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
 		if parent := o.Row.(*ProcRow).Parent; !parent.IsZero() {
-			edges = append(edges, schema.Edge{From: parent, To: o.Ref, Rel: schema.RelParent, Proof: schema.Observed})
+			add(schema.Edge{From: parent, To: o.Ref, Rel: schema.RelParent, Proof: schema.Observed})
 		}
 	}
-	return edges
 }

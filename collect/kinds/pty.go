@@ -196,21 +196,18 @@ func slavesClosed(t *proc.Tick, master proc.FDUse, index uint64) bool {
 	return err == nil && closed
 }
 
-func relatePtys(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relatePtys(_ *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
 		r := o.Row.(*PtyRow)
 		for _, side := range []struct {
 			uses []proc.FDUse
 			name string
 		}{{r.masters, "master"}, {r.slaves, "slave"}} {
-			held := t.HoldEdges(o.Ref, side.uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
-			for i := range held {
-				held[i].Via = side.name + " " + held[i].Via
-			}
-			edges = append(edges, held...)
+			proc.HoldEdges(o.Ref, side.uses, proc.JustHolds, func(e schema.Edge) {
+				e.Via = e.Via.AtSide(side.name)
+				add(e)
+			})
 		}
-		edges = append(edges, proc.WaitEdges(o.Ref, r.waits)...)
+		proc.WaitEdges(o.Ref, r.waits, add)
 	}
-	return edges
 }

@@ -139,13 +139,11 @@ func semWords(v sysv.SemValue) string {
 	return words
 }
 
-func relateSem(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relateSem(t *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
-		edges = append(edges, proc.WaitEdges(o.Ref, t.WaitersOf(SysvWait(o.Ref)))...)
-		edges = append(edges, undoEdges(t, o.Ref)...)
+		proc.WaitEdges(o.Ref, t.WaitersOf(SysvWait(o.Ref)), add)
+		undoEdges(t, o.Ref, add)
 	}
-	return edges
 }
 
 func semGauges(t *proc.Tick) ([]schema.Gauge, error) {

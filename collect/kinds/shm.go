@@ -218,19 +218,16 @@ func namesSegment(name string, s *sysv.ShmSegment) bool {
 	return name == fmt.Sprintf("/SYSV%08x (deleted)", s.Key)
 }
 
-func relateShm(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relateShm(t *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
 		r := o.Row.(*ShmRow)
 		for _, m := range r.Maps {
-			edges = append(edges, schema.Edge{From: m.Ref(), To: o.Ref, Rel: schema.RelMaps,
-				Via: schema.Counted(m.Count, "mapping"), Proof: schema.Observed})
+			add(schema.Edge{From: m.Ref(), To: o.Ref, Rel: schema.RelMaps, Via: schema.ByMappings(m.Count),
+				Proof: schema.Observed})
 		}
-		edges = append(edges, userEdge(t, r.CPid, r.CTime, o.Ref, schema.RelCreated, "shmget")...)
-		edges = append(edges, userEdge(t, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed,
-			"shmat or shmdt")...)
+		userEdge(t, r.CPid, r.CTime, o.Ref, schema.RelCreated, "shmget", add)
+		userEdge(t, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed, "shmat or shmdt", add)
 	}
-	return edges
 }
 
 // AbsentCreator returns the pid of the creator if it lives and does not map the segment. Those who map the segment may

@@ -166,17 +166,16 @@ func (s *Socket) peerRef() schema.Value {
 	return schema.RefValue(s.Other.Ref)
 }
 
-// edges returns the edges to the holders, to the peer and to the listener. A pair of peers has one edge.
-func (s *Socket) edges(t *proc.Tick) []schema.Edge {
-	edges := t.HoldEdges(s.Ref, s.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
+// edges adds the edges to the holders, to the peer and to the listener. A pair of peers has one edge.
+func (s *Socket) edges(add func(schema.Edge)) {
+	proc.HoldEdges(s.Ref, s.Uses, proc.JustHolds, add)
 	if s.Other != nil && (s.Other.Other != s || schema.CompareRefs(s.Ref, s.Other.Ref) < 0) {
-		edges = append(edges, schema.Edge{From: s.Ref, To: s.Other.Ref, Rel: schema.RelPeer, Proof: s.OtherProof})
+		add(schema.Edge{From: s.Ref, To: s.Other.Ref, Rel: schema.RelPeer, Proof: s.OtherProof})
 	}
 	if s.Listener != nil {
-		edges = append(edges, schema.Edge{From: s.Ref, To: s.Listener.Ref, Rel: schema.RelWaitsOn, Via: "accept",
+		add(schema.Edge{From: s.Ref, To: s.Listener.Ref, Rel: schema.RelWaitsOn, Via: schema.InWords("accept"),
 			Proof: s.listenProof})
 	}
-	return edges
 }
 
 // shutdownStatus is the status word for the closed directions, or "".
@@ -229,13 +228,11 @@ func (s *Socket) holderName() string {
 	return s.Uses[0].Process.Comm
 }
 
-// relateSockets returns the edges of sockets.
-func relateSockets(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+// relateSockets adds the edges of sockets.
+func relateSockets(_ *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	for _, o := range objects {
-		edges = append(edges, o.Row.(socketRow).socket().edges(t)...)
+		o.Row.(socketRow).socket().edges(add)
 	}
-	return edges
 }
 
 // heldColumns are the columns of a socket without another end on this machine.

@@ -116,9 +116,11 @@ func keyLabel(p sysv.IPCPerm) string {
 
 // userEdge relates a process to an object that it made or used at a moment (Unix seconds). There is no edge if the
 // pid belongs to another process since.
-func userEdge(t *proc.Tick, pid int32, moment int64, to schema.Ref, rel schema.Rel, via string) []schema.Edge {
+func userEdge(t *proc.Tick, pid int32, moment int64, to schema.Ref, rel schema.Rel, call string,
+	add func(schema.Edge)) {
 	if pid == 0 || moment == 0 || t.CreatorState(int(pid), moment) != proc.CreatorAlive {
-		return nil
+		return
 	}
-	return []schema.Edge{{From: t.Process(int(pid)).Ref(), To: to, Rel: rel, Via: via, Proof: schema.Observed}}
+	add(schema.Edge{From: t.Process(int(pid)).Ref(), To: to, Rel: rel, Via: schema.InWords(call),
+		Proof: schema.Observed})
 }

@@ -133,15 +133,12 @@ func undoValue(t *proc.Tick, ref schema.Ref) schema.Value {
 }
 
 // undoEdges relates the processes that took from the set.
-func undoEdges(t *proc.Tick, set schema.Ref) []schema.Edge {
+func undoEdges(t *proc.Tick, set schema.Ref, add func(schema.Edge)) {
 	holds, _, _ := setHolds(t, set)
-	var edges []schema.Edge
 	for _, h := range holds {
 		if h.takes() {
-			edges = append(edges,
-				schema.Edge{From: h.Ref(), To: set, Rel: schema.RelHolds, Via: "SEM_UNDO " + h.Words(),
-					Proof: schema.Observed})
+			add(schema.Edge{From: h.Ref(), To: set, Rel: schema.RelHolds, Via: schema.InWords("SEM_UNDO " + h.Words()),
+				Proof: schema.Observed})
 		}
 	}
-	return edges
 }

@@ -63,7 +63,8 @@ func TestVsocks(t *testing.T) {
 	}
 	peers := []schema.Edge{{From: schema.Ref{Kind: schema.Vsock, ID: 8}, To: schema.Ref{Kind: schema.Vsock, ID: 9},
 		Rel: schema.RelPeer, Proof: schema.Observed}}
-	edges := Vsock().Relate(tick, objects)
+	var edges []schema.Edge
+	Vsock().Relate(tick, objects, func(e schema.Edge) { edges = append(edges, e) })
 	if diff := cmp.Diff(want, got) + cmp.Diff(peers, edges); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

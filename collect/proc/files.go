@@ -143,15 +143,13 @@ func (t *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 }
 
 // FileEdges relates the processes to a file that they map, have open, or sleep on.
-func (t *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.Edge {
-	var edges []schema.Edge
+func FileEdges(to schema.Ref, u *FileUsers, waits []Waiter, add func(schema.Edge)) {
 	for _, m := range u.Maps {
-		edges = append(edges, schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps,
-			Via:   schema.Counted(m.count, "mapping"),
+		add(schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps, Via: schema.ByMappings(m.count),
 			Proof: schema.Observed})
 	}
-	edges = append(edges, t.HoldEdges(to, u.FDs, func(*FD) schema.Rel { return schema.RelHolds })...)
-	return append(edges, WaitEdges(to, waits)...)
+	HoldEdges(to, u.FDs, JustHolds, add)
+	WaitEdges(to, waits, add)
 }
 
 // StatUsed stats a file through a process that uses the file, since the file may have no name. If every process

@@ -2,7 +2,6 @@ package proc
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -285,16 +284,13 @@ func (t *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
 	return schema.Endpoints(ends, t.Unseen("fd") > 0)
 }
 
-// HoldEdges returns an edge from each process that has the object open.
-func (t *Tick) HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel) []schema.Edge {
-	edges := make([]schema.Edge, 0, len(uses))
+// HoldEdges adds an edge from each process that has the object open.
+func HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel, add func(schema.Edge)) {
 	for _, u := range uses {
-		via := fmt.Sprintf("fd %d", u.FD.Num)
-		if tid := u.OwnThread(); tid != 0 {
-			via += fmt.Sprintf(" of thread %d", tid)
-		}
-		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: via,
-			Proof: schema.Observed})
+		add(schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD),
+			Via: schema.OnFD(int(u.FD.Num), u.OwnThread()), Proof: schema.Observed})
 	}
-	return edges
 }
+
+// JustHolds is the relation of a descriptor that neither reads nor writes alone.
+func JustHolds(*FD) schema.Rel { return schema.RelHolds }

@@ -260,14 +260,12 @@ func (t *Tick) WaitersValue(ref schema.Ref, waiters []Waiter, complete bool) sch
 	return schema.Endpoints(ends, !complete && t.Unseen("syscall") > 0)
 }
 
-// WaitEdges returns an edge from each waiter to the object.
-func WaitEdges(to schema.Ref, waiters []Waiter) []schema.Edge {
-	var edges []schema.Edge
+// WaitEdges adds an edge from each waiter to the object.
+func WaitEdges(to schema.Ref, waiters []Waiter, add func(schema.Edge)) {
 	for _, w := range waiters {
-		edges = append(edges, schema.Edge{From: w.Ref(), To: to, Rel: schema.RelWaitsOn, Via: w.Via,
+		add(schema.Edge{From: w.Ref(), To: to, Rel: schema.RelWaitsOn, Via: schema.InWords(w.Via),
 			Proof: schema.Observed})
 	}
-	return edges
 }
 
 // LockRequest is the lock that a thread in fcntl or flock waits for.

@@ -29,7 +29,7 @@ const (
 type Edge struct {
 	From, To Ref
 	Rel      Rel
-	Via      string // the way, in words: "fd 3", "semop [2] -1", "2 mappings"
+	Via      Via
 	Proof    Proof
 }
 

@@ -78,22 +78,26 @@ type Ref struct {
 // String is the Ref in the form that people type: "shm:32769", "fifo:12@0:35", "pshm:/name", "shm:5@4026532178". It
 // leaves Gen out. It is valid UTF-8 without control characters and blanks. ParseSelector reads it back exactly. Refs
 // with other names have other texts (Printed).
-func (r Ref) String() string {
-	id := r.printedName()
-	if id == "" {
-		id = strconv.FormatUint(r.ID, 10)
+func (r Ref) String() string { return string(r.Append(make([]byte, 0, 48))) }
+
+// Append appends the text of String.
+func (r Ref) Append(b []byte) []byte {
+	b = append(append(b, r.Kind...), ':')
+	if r.Name != "" {
+		b = append(b, r.printedName()...)
+	} else {
+		b = strconv.AppendUint(b, r.ID, 10)
 	}
-	s := string(r.Kind) + ":" + id
 	switch {
 	case r.Space == 0:
 	case r.Kind == Limit && r.Space < firstNamespace: // of a /dev/shm
-		s += "@" + FormatDev(r.Space)
+		b = append(append(b, '@'), FormatDev(r.Space)...)
 	case r.Kind == Fifo, r.Kind == Lock, r.Kind == Pty, r.Kind == PSem, r.Kind == PShm, r.Kind == Memfd, r.Kind == Mmap:
-		s += "@" + FormatDev(r.Space)
+		b = append(append(b, '@'), FormatDev(r.Space)...)
 	default:
-		s += "@" + strconv.FormatUint(r.Space, 10)
+		b = strconv.AppendUint(append(b, '@'), r.Space, 10)
 	}
-	return s
+	return b
 }
 
 // IsZero is true for "no object".

@@ -200,8 +200,7 @@ func (r *Row) worthShowing() bool {
 // relateRows makes an edge from each waiting process to each object that it waits for. It also makes an edge from each
 // ender to the object, except from weak ones. Waits for one object share their list of enders. Its edges are made once:
 // else a thousand readers of a pipe that they inherited make a million edges.
-func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
-	var edges []schema.Edge
+func relateRows(_ *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {
 	type shared struct {
 		list listID
 		on   schema.Ref
@@ -213,8 +212,8 @@ func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 			continue
 		}
 		for _, on := range r.on {
-			edges = append(edges, schema.Edge{From: r.Task.Proc, To: on, Rel: schema.RelWaitsOn, Via: r.Task.Wait.Via,
-				Proof: schema.Observed})
+			add(schema.Edge{From: r.Task.Proc, To: on, Rel: schema.RelWaitsOn,
+				Via: schema.InWords(r.Task.Wait.Via), Proof: schema.Observed})
 		}
 		if w := &r.Task.Wait; len(w.Enders) > 0 {
 			list := shared{idOf(w.Enders), w.On}
@@ -225,10 +224,9 @@ func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 		}
 		for _, e := range r.Task.Wait.Enders {
 			if on := cmp.Or(e.On, r.Task.Wait.On); !on.IsZero() && on != e.Proc && !e.Weak {
-				edges = append(edges,
-					schema.Edge{From: e.Proc, To: on, Rel: schema.RelCouldEnd, Via: e.How, Proof: e.Proof})
+				add(schema.Edge{From: e.Proc, To: on, Rel: schema.RelCouldEnd, Via: schema.InWords(e.How),
+					Proof: e.Proof})
 			}
 		}
 	}
-	return edges
 }

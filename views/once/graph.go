@@ -89,7 +89,7 @@ func lines(g *views.Graph) []line {
 			if e.From != first.From || e.To != first.To || e.Rel != first.Rel || e.Proof != first.Proof {
 				break
 			}
-			how = append(how, e.Via)
+			how = append(how, e.Via.String())
 		}
 		if first.Rel == schema.RelCouldEnd && (first.From == first.To || related[[2]schema.Ref{first.From, first.To}]) {
 			continue

@@ -33,7 +33,7 @@ func snapshot() *collect.Snapshot {
 // deadlock.
 func deadlockGraph() *views.Graph {
 	edge := func(from, to schema.Ref, rel schema.Rel, via string) schema.Edge {
-		return observed(schema.Edge{From: from, To: to, Rel: rel, Via: via})
+		return observed(schema.Edge{From: from, To: to, Rel: rel, Via: schema.InWords(via)})
 	}
 	return &views.Graph{
 		Nodes: []views.Node{{Ref: proc(1), Label: "a"}, {Ref: proc(2), Label: "b"}, {Ref: proc(3)},
@@ -48,7 +48,7 @@ func deadlockGraph() *views.Graph {
 			edge(proc(2), sem(5), schema.RelReads, "fd 5"),
 			edge(proc(2), sem(5), schema.RelReads, "fd 6"),
 			edge(proc(2), sem(5), schema.RelReads, "fd 7"),
-			{From: proc(3), To: sem(5), Rel: schema.RelLastUsed, Via: "semop", Proof: schema.Inferred},
+			{From: proc(3), To: sem(5), Rel: schema.RelLastUsed, Via: schema.InWords("semop"), Proof: schema.Inferred},
 			edge(proc(3), sem(5), schema.RelCouldEnd, ""),
 			edge(proc(3), proc(3), schema.RelCouldEnd, "is the process that it waits for"),
 		},
@@ -124,7 +124,7 @@ func graphText(tb testing.TB, g *views.Graph, output string) string {
 func hostileGraph(text string) *views.Graph {
 	return &views.Graph{
 		Nodes: []views.Node{{Ref: named("/" + text), Label: text}, {Ref: proc(1), Label: text}},
-		Edges: []schema.Edge{{From: proc(1), To: named("/" + text), Rel: schema.RelWaitsOn, Via: text,
+		Edges: []schema.Edge{{From: proc(1), To: named("/" + text), Rel: schema.RelWaitsOn, Via: schema.InWords(text),
 			Proof: schema.Inferred}},
 	}
 }

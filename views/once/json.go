@@ -64,8 +64,12 @@ func writeLines(w *bufio.Writer, _ *collect.Snapshot, sections []Section, _ Opti
 }
 
 func appendEdge(b []byte, e schema.Edge) []byte {
-	return appendPairs(b, "from", e.From.String(), "to", e.To.String(), "rel", string(e.Rel), "via", e.Via, "proof",
-		string(e.Proof))
+	b = views.AppendText(append(b, `{"from":`...), e.From.Append)
+	b = views.AppendText(append(b, `,"to":`...), e.To.Append)
+	b = views.AppendString(append(b, `,"rel":`...), string(e.Rel))
+	b = views.AppendText(append(b, `,"via":`...), e.Via.Append)
+	b = views.AppendString(append(b, `,"proof":`...), string(e.Proof))
+	return append(b, '}')
 }
 
 func appendFinding(b []byte, f schema.Finding) []byte {

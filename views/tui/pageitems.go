@@ -162,7 +162,7 @@ func (p *page) related() []item {
 			other, says = e.From, inward
 		}
 		covered[other] = true
-		via := views.Visible(e.Via)
+		via := views.Visible(e.Via.String())
 		if e.Proof == schema.Inferred {
 			via += " (likely, not certain)"
 		}
