@@ -62,7 +62,6 @@ func newApp(ctx context.Context, opts Options) *app {
 	a.tv.SetRoot(newLayout(a), true)
 	a.tv.SetInputCapture(a.key)
 	a.tv.SetBeforeDrawFunc(a.adaptColours)
-	a.tv.EnablePaste(true)
 	return a
 }
 

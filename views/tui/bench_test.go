@@ -55,15 +55,13 @@ func BenchmarkDraw(b *testing.B) {
 			th := newTheme(true)
 			g := newGrid(&th)
 			g.tab = crowd(n)
-			screen := tcell.NewSimulationScreen("UTF-8")
-			if err := screen.Init(); err != nil {
-				b.Fatal(err)
-			}
-			screen.SetSize(160, 50)
+			screen := sizedScreen(b)
 			g.SetRect(0, 0, 160, 50)
 			g.tab.move(n / 2)
 			for b.Loop() {
+				screen.Clear()
 				g.Draw(screen)
+				screen.Show()
 			}
 		})
 	}
@@ -94,20 +92,22 @@ func TestDrawingDoesNotDependOnTheNumberOfRows(t *testing.T) {
 	cells := func(n int) int {
 		g := newGrid(&th)
 		g.tab = crowd(n)
-		screen := tcell.NewSimulationScreen("UTF-8")
-		if err := screen.Init(); err != nil {
-			t.Fatal(err)
-		}
-		screen.SetSize(160, 50)
+		screen := sizedScreen(t)
 		g.SetRect(0, 0, 160, 50)
 		made := 0
 		g.Draw(screen)
-		for _, c := range g.cache {
-			if c != nil {
-				made++
-			}
+		for _, cells := range g.texts {
+			made += len(cells)
 		}
 		return made
 	}
 	same(t, "cells made", cells(100), cells(100_000))
+}
+
+// sizedScreen is a screen of 160 × 50 cells.
+func sizedScreen(t testing.TB) tcell.Screen {
+	screen := newTestScreen(t).canvas
+	screen.SetSize(160, 50)
+	screen.Clear()
+	return screen
 }

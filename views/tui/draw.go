@@ -17,19 +17,17 @@ func put(screen tcell.Screen, x, y, width int, text string, style tcell.Style) i
 	if cut {
 		width--
 	}
-	used, state := 0, -1
+	used := 0
 	for text != "" {
-		var cluster string
-		var w int
-		cluster, text, w, state = uniseg.FirstGraphemeClusterInString(text, state)
+		cluster, rest, w := nextCluster(text)
 		if used+w > width {
 			break
 		}
 		if w > 0 {
-			runes := []rune(cluster)
-			screen.SetContent(x+used, y, runes[0], runes[1:], style)
+			screen.Put(x+used, y, cluster, style)
 			used += w
 		}
+		text = rest
 	}
 	if cut {
 		screen.SetContent(x+used, y, '…', nil, style)
@@ -37,6 +35,18 @@ func put(screen tcell.Screen, x, y, width int, text string, style tcell.Style) i
 	}
 	return used
 }
+
+// nextCluster cuts off the first grapheme cluster of a text, and returns its width in cells.
+func nextCluster(text string) (cluster, rest string, width int) {
+	if isASCII(text[0]) && (len(text) == 1 || isASCII(text[1])) {
+		return text[:1], text[1:], 1
+	}
+	cluster, rest, width, _ = uniseg.FirstGraphemeClusterInString(text, -1)
+	return cluster, rest, width
+}
+
+// isASCII is true for a byte that is a whole cluster of one cell, unless a byte follows that is not ASCII.
+func isASCII(b byte) bool { return b >= ' ' && b <= '~' }
 
 // fill paints a part of a line.
 func fill(screen tcell.Screen, x, y, width int, style tcell.Style) {
@@ -46,7 +56,14 @@ func fill(screen tcell.Screen, x, y, width int, style tcell.Style) {
 }
 
 // textWidth is the width of a text in cells.
-func textWidth(s string) int { return uniseg.StringWidth(s) }
+func textWidth(s string) int {
+	for i := range len(s) {
+		if !isASCII(s[i]) {
+			return uniseg.StringWidth(s)
+		}
+	}
+	return len(s)
+}
 
 // clip cuts a text to width cells; a cut text ends in "…".
 func clip(s string, width int) string {
@@ -57,16 +74,15 @@ func clip(s string, width int) string {
 		return ""
 	}
 	var b strings.Builder
-	used, state := 0, -1
+	used := 0
 	for s != "" {
-		var cluster string
-		var w int
-		cluster, s, w, state = uniseg.FirstGraphemeClusterInString(s, state)
+		cluster, rest, w := nextCluster(s)
 		if used+w > width-1 {
 			break
 		}
 		b.WriteString(cluster)
 		used += w
+		s = rest
 	}
 	return b.String() + "…"
 }
@@ -126,16 +142,15 @@ func wrap(s string, width int) []string {
 
 // split cuts off the first grapheme clusters of s that fit into width cells, but at least one.
 func split(s string, width int) (head, rest string) {
-	used, n, state := 0, 0, -1
-	for rest = s; rest != ""; {
-		var cluster string
-		var w int
-		cluster, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
+	used, n := 0, 0
+	for text := s; text != ""; {
+		cluster, after, w := nextCluster(text)
 		if n > 0 && used+w > width {
 			break
 		}
 		used += w
 		n += len(cluster)
+		text = after
 	}
 	return s[:n], s[n:]
 }

@@ -8,50 +8,44 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// grid draws a tab's rows. It is a tview.Table over virtual content: only visible cells are made, for any number of
-// rows. Each draw first chooses columns and widths; tview only paints.
+// grid draws a tab's rows. It makes only the visible cells, for any number of rows.
 type grid struct {
-	*tview.Table
+	*tview.Box
 
 	tab    *tab
 	theme  *theme
 	shown  []*column // on screen, in order
 	widths []int
-	cache  []*tview.TableCell   // the visible cells of this draw
-	texts  map[*column][]string // their texts, by line on screen
-	left   bool                 // columns are hidden on the left
+	texts  map[*column][]shownCell // of every column, by line on screen
+	left   bool                    // columns are hidden on the left
 	right  bool
 	scarce bool // not all columns fit
 	short  int  // if scarce: the width of important columns
 	height int
 }
 
+// shownCell is a cell of a row on screen.
+type shownCell struct {
+	text   string
+	width  int
+	unseen bool // denied, or not collected
+}
+
 // gutter is the width of the first cell of every line, which holds a mark or a blank.
 const gutter = 1
 
-func newGrid(th *theme) *grid {
-	g := &grid{Table: tview.NewTable(), theme: th}
-	g.SetContent(&gridContent{grid: g})
-	g.SetFixed(1, 0).SetSelectable(true, false)
-	g.SetBackgroundColor(tcell.ColorDefault)
-	g.SetBordersColor(tcell.ColorDefault) // colour of the blanks between columns
-	return g
-}
+func newGrid(th *theme) *grid { return &grid{Box: tview.NewBox(), theme: th} }
 
 // Draw chooses the layout for the space and paints.
 func (g *grid) Draw(screen tcell.Screen) {
-	_, _, width, height := g.GetInnerRect()
+	x, y, width, height := g.GetInnerRect()
 	if g.tab == nil || width < 2 || height < 1 {
 		return
 	}
 	g.height = height - 1
 	g.scroll()
 	g.layout(width)
-	g.cache = make([]*tview.TableCell, (len(g.shown)+1)*(height+1))
-	g.SetSelectedStyle(g.theme.cursor)
-	g.Select(g.tab.index+1, 0)
-	g.SetOffset(g.tab.top, 0)
-	g.Table.Draw(screen)
+	g.paint(screen, x, y, width, height)
 	g.edges(screen)
 }
 
@@ -66,115 +60,117 @@ func (g *grid) scroll() {
 // measure reads the cells on screen.
 func (g *grid) measure() {
 	t := g.tab
-	g.texts = make(map[*column][]string, len(t.columns))
+	g.texts = make(map[*column][]shownCell, len(t.columns))
 	end := min(len(t.rows), t.top+g.height)
 	for _, c := range t.columns {
 		width := t.widths[c.id]
-		texts := make([]string, 0, g.height)
+		cells := make([]shownCell, 0, g.height)
 		for i := t.top; i < end; i++ {
-			s := g.text(&t.rows[i], c)
-			texts, width = append(texts, s), max(width, textWidth(s))
+			cell := g.cell(&t.rows[i], c)
+			cells, width = append(cells, cell), max(width, cell.width)
 		}
-		g.texts[c], t.widths[c.id] = texts, width
+		g.texts[c], t.widths[c.id] = cells, width
 	}
 }
 
-func (g *grid) text(r *row, c *column) string {
+func (g *grid) cell(r *row, c *column) shownCell {
 	v := c.get(r.object)
+	s, unseen := "", v.State() == schema.Denied || v.State() == schema.NotCollected
 	if g.tab.sentence(c) {
-		return r.branches() + sentences(v)
-	}
-	s := views.Text(v, views.Format{Now: g.tab.snap.Taken})
-	if c.id == g.tab.treeColumn() {
-		s = r.branches() + s
-	}
-	return s
-}
-
-// gridContent gives tview the cells.
-type gridContent struct {
-	tview.TableContentReadOnly
-	*grid
-}
-
-// GetRowCount includes the heading.
-func (g *gridContent) GetRowCount() int { return len(g.tab.rows) + 1 }
-
-// GetColumnCount includes the gutter.
-func (g *gridContent) GetColumnCount() int { return len(g.shown) + 1 }
-
-// GetCell makes a cell once per draw. tview asks for a cell at least twice, and writes the cell's position into it.
-func (g *gridContent) GetCell(r, c int) *tview.TableCell {
-	if r < 0 || c < 0 || c > len(g.shown) || r > len(g.tab.rows) {
-		return nil
-	}
-	slot := r
-	if r > 0 {
-		slot = r - g.tab.top
-	}
-	i := slot*(len(g.shown)+1) + c
-	if i < 0 || i >= len(g.cache) {
-		return tview.NewTableCell("")
-	}
-	if g.cache[i] == nil {
-		if r == 0 {
-			g.cache[i] = g.heading(c)
-		} else {
-			g.cache[i] = g.cell(r-1, c)
+		s = r.branches() + sentences(v)
+	} else {
+		s = views.Text(v, views.Format{Now: g.tab.snap.Taken})
+		if c.id == g.tab.treeColumn() {
+			s = r.branches() + s
 		}
 	}
-	return g.cache[i]
+	return shownCell{s, textWidth(s), unseen}
 }
 
-func (g *grid) heading(c int) *tview.TableCell {
-	if c == 0 {
-		return tview.NewTableCell(" ").SetStyle(g.theme.heading).SetTransparency(false).SetSelectable(false)
+// paint draws the heading and the rows.
+func (g *grid) paint(screen tcell.Screen, x, y, width, height int) {
+	used := gutter + 1
+	fill(screen, x, y, gutter, g.theme.heading)
+	for i, c := range g.shown {
+		text, style := g.heading(c)
+		put(screen, x+used, y, width-used, pad(clip(text, g.widths[i]), g.widths[i], c.typ.Numeric()), style)
+		used += g.widths[i] + 1
 	}
-	col, style := g.shown[c-1], g.theme.heading
-	title := col.title
-	if col == g.tab.sortBy {
-		style = g.theme.sorted
-		if g.tab.down {
-			title += "▼"
-		} else {
-			title += "▲"
-		}
+	end := min(len(g.tab.rows), g.tab.top+height-1)
+	for i := g.tab.top; i < end; i++ {
+		g.row(screen, i, x, y+1+i-g.tab.top, width)
 	}
-	title = pad(clip(title, g.widths[c-1]), g.widths[c-1], col.typ.Numeric())
-	return tview.NewTableCell(tview.Escape(title)).SetStyle(style).SetTransparency(false).SetSelectable(false)
 }
 
-func (g *grid) cell(index, c int) *tview.TableCell {
+// heading is the text of a column's heading, with the sign of the order.
+func (g *grid) heading(c *column) (string, tcell.Style) {
+	switch {
+	case c != g.tab.sortBy:
+		return c.title, g.theme.heading
+	case g.tab.down:
+		return c.title + "▼", g.theme.sorted
+	}
+	return c.title + "▲", g.theme.sorted
+}
+
+// row draws a row: its mark, and its cells with a blank behind each.
+func (g *grid) row(screen tcell.Screen, index, x, y, width int) {
 	r := &g.tab.rows[index]
-	marked := g.tab.marks[r.object.Ref]
-	style := g.theme.text
+	marked, alarm := g.tab.marks[r.object.Ref], g.tab.view.Alarm(r.object)
+	if index == g.tab.index {
+		used := gutter + 1
+		for _, w := range g.widths {
+			used += w + 1
+		}
+		fill(screen, x, y, min(used, width), g.theme.cursor)
+	}
+	style := func(s tcell.Style) tcell.Style {
+		if index == g.tab.index {
+			return under(g.theme.cursor, s)
+		}
+		return s
+	}
 	if marked {
-		style = g.theme.marked
+		put(screen, x, y, gutter, "*", style(g.theme.marked))
 	}
-	if c == 0 {
-		sign := " "
-		if marked {
-			sign = "*"
+	used := gutter + 1
+	for i, c := range g.shown {
+		cell := &g.texts[c][index-g.tab.top]
+		room := min(g.widths[i], width-used)
+		text, at := cell.text, x+used
+		if cell.width > room {
+			text = clip(text, room)
 		}
-		return tview.NewTableCell(sign).SetStyle(style)
+		if c.typ.Numeric() {
+			at += max(0, room-min(room, cell.width))
+		}
+		put(screen, at, y, room, text, style(g.cellStyle(c, cell, marked, alarm)))
+		used += g.widths[i] + 1
 	}
-	col := g.shown[c-1]
-	switch v := col.get(r.object); {
+}
+
+// under is the style of a cell below the cursor. It keeps the attributes of the cell if the cursor has a colour.
+func under(cursor, cell tcell.Style) tcell.Style {
+	if _, _, attributes := cursor.Decompose(); attributes != tcell.AttrNone {
+		return cursor
+	}
+	_, _, attributes := cell.Decompose()
+	return cursor.Attributes(attributes)
+}
+
+// cellStyle is the style of a cell in a row that is not under the cursor.
+func (g *grid) cellStyle(c *column, cell *shownCell, marked, alarm bool) tcell.Style {
+	switch {
 	case marked:
-	case v.State() == schema.Denied || v.State() == schema.NotCollected:
-		style = g.theme.dim
-	case g.tab.view.Alarm(r.object):
-		style = g.theme.warn
-		if col.id == "status" || col.id == "verdict" {
-			style = g.theme.bad
-		}
+		return g.theme.marked
+	case cell.unseen:
+		return g.theme.dim
+	case alarm && (c.id == "status" || c.id == "verdict"):
+		return g.theme.bad
+	case alarm:
+		return g.theme.warn
 	}
-	text := clip(g.texts[col][index-g.tab.top], g.widths[c-1])
-	cell := tview.NewTableCell(tview.Escape(text)).SetStyle(style).SetMaxWidth(g.widths[c-1])
-	if col.typ.Numeric() {
-		cell.SetAlign(tview.AlignRight)
-	}
-	return cell
+	return g.theme.text
 }
 
 // edges paints the heading to the end of its line, with a sign on each side that hides columns.

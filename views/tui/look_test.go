@@ -44,7 +44,7 @@ func TestTextIsLegible(t *testing.T) {
 			w, h := r.screen.Size()
 			for y := range h {
 				for x := range w {
-					text, style, _ := r.screen.Get(x, y)
+					text, style, _ := r.screen.below.Get(x, y)
 					if fg, bg,
 						_ := style.Decompose(); text != " " && fg == tcell.ColorBlack && bg == tcell.ColorDefault {
 						t.Errorf("tab %d: %q at %d,%d is black on the terminal's own background", i+1, text, x, y)
@@ -78,7 +78,7 @@ func TestNoColor(t *testing.T) {
 		w, h := r.screen.Size()
 		for y := range h {
 			for x := range w {
-				_, style, _ := r.screen.Get(x, y)
+				_, style, _ := r.screen.below.Get(x, y)
 				if fg, bg, _ := style.Decompose(); fg != tcell.ColorDefault || bg != tcell.ColorDefault {
 					t.Errorf("cell %d,%d has colours %v on %v", x, y, fg, bg)
 					return
@@ -92,7 +92,7 @@ func TestQuit(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"q", "F10", "Ctrl-C"} {
 		r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
-		r.screen.InjectKey(inject(t, key))
+		r.screen.below.InjectKey(inject(t, key))
 		select {
 		case err := <-r.done:
 			r.done <- err

@@ -95,7 +95,7 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 	if root == "" {
 		now = time.Now
 	}
-	r := &rig{t: t, screen: newTestScreen(), done: make(chan error, 1)}
+	r := &rig{t: t, screen: newTestScreen(t), done: make(chan error, 1)}
 	r.source = &recorder{Sampler: collect.NewSampler(collect.New(host, now), time.Hour)}
 	opts := Options{Source: r.source, Sample: r.source.Run, Interval: 2 * time.Second, Screen: r.screen}
 	if change != nil {
@@ -161,7 +161,7 @@ func (r *rig) watch() {
 func (r *rig) press(keys ...string) {
 	r.t.Helper()
 	for _, key := range keys {
-		r.screen.InjectKey(inject(r.t, key))
+		r.screen.below.InjectKey(inject(r.t, key))
 		r.pressed++
 		r.waitUntil("key "+key+" to be handled", func(s state) bool { return s.handled >= r.pressed })
 	}
@@ -191,8 +191,8 @@ func inject(t testing.TB, name string) (tcell.Key, rune, tcell.ModMask) {
 
 // click clicks the left button.
 func (r *rig) click(x, y int) {
-	r.screen.InjectMouse(x, y, tcell.Button1, tcell.ModNone)
-	r.screen.InjectMouse(x, y, tcell.ButtonNone, tcell.ModNone)
+	r.screen.below.InjectMouse(x, y, tcell.Button1, tcell.ModNone)
+	r.screen.below.InjectMouse(x, y, tcell.ButtonNone, tcell.ModNone)
 }
 
 // clickOn clicks on the first cell of a text.

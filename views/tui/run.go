@@ -40,10 +40,6 @@ func Run(ctx context.Context, opts Options) error {
 }
 
 func (a *app) run(ctx context.Context) error {
-	if a.opts.Screen != nil {
-		a.tv.SetScreen(a.opts.Screen)
-	}
-	a.tv.EnableMouse(!a.opts.NoMouse)
 	if a.opts.Sample != nil {
 		go a.guarded(func() { a.opts.Sample(ctx) })
 	}
@@ -51,17 +47,45 @@ func (a *app) run(ctx context.Context) error {
 	go a.guarded(func() { a.pump(ctx) })
 	a.watch()
 	a.demand()
+	screen := a.opts.Screen
+	if screen == nil {
+		terminal, err := openTerminal()
+		if err != nil {
+			return err
+		}
+		screen = terminal
+	}
+	a.tv.SetScreen(screen)
+	a.tv.EnableMouse(!a.opts.NoMouse)
+	a.tv.EnablePaste(true)
 	err := a.loop()
 	switch {
 	case a.crash.get() != nil:
 		return a.crash.get()
-	case errors.Is(err, tcell.ErrNoCharset):
-		return fmt.Errorf("draw on the terminal: the character set of this locale is not supported: "+
-			"set LC_ALL=C.UTF-8 (--once needs no locale): %w", err)
 	case err != nil:
-		return fmt.Errorf("draw on the terminal (another TERM may help, --once needs none): %w", err)
+		return terminalError(err)
 	}
 	return context.Cause(ctx)
+}
+
+// openTerminal prepares the terminal of the program. It must be restored by Fini.
+func openTerminal() (tcell.Screen, error) {
+	screen, err := tcell.NewScreen()
+	if err == nil {
+		err = screen.Init()
+	}
+	if err != nil {
+		return nil, terminalError(err)
+	}
+	return newCanvas(screen), nil
+}
+
+func terminalError(err error) error {
+	if errors.Is(err, tcell.ErrNoCharset) {
+		return fmt.Errorf("draw on the terminal: the character set of this locale is not supported: "+
+			"set LC_ALL=C.UTF-8 (--once needs no locale): %w", err)
+	}
+	return fmt.Errorf("draw on the terminal (another TERM may help, --once needs none): %w", err)
 }
 
 // pump is the only way from other goroutines to the screen.

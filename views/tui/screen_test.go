@@ -7,10 +7,11 @@ import (
 	"github.com/gdamore/tcell/v2"
 )
 
-// testScreen is a simulated screen. A test reads it only while nothing draws on it. It has no terminal below, so it
-// makes no output for one.
+// testScreen is a canvas over a simulated screen. A test reads it only while nothing draws on it. It has no terminal
+// below, so it makes no output for one.
 type testScreen struct {
-	tcell.SimulationScreen
+	*canvas
+	below simulated
 
 	free    chan struct{} // holds one token, unless a draw or a reader has it
 	drawn   chan struct{} // holds one value after a draw, until a waiter takes it
@@ -21,8 +22,18 @@ type testScreen struct {
 	fresh bool // text is of the last draw
 }
 
-func newTestScreen() *testScreen {
-	g := &testScreen{SimulationScreen: tcell.NewSimulationScreen("UTF-8")}
+// simulated is a simulated screen without a terminal.
+type simulated struct{ tcell.SimulationScreen }
+
+// Show does nothing.
+func (simulated) Show() {}
+
+func newTestScreen(t testing.TB) *testScreen {
+	below := simulated{tcell.NewSimulationScreen("UTF-8")}
+	if err := below.Init(); err != nil {
+		t.Fatal(err)
+	}
+	g := &testScreen{canvas: newCanvas(below), below: below}
 	g.free, g.drawn = make(chan struct{}, 1), make(chan struct{}, 1)
 	g.fresh = true // the text before the first draw is empty
 	g.release()
@@ -35,11 +46,12 @@ func (g *testScreen) Clear() {
 		<-g.free
 		g.drawing = true
 	}
-	g.SimulationScreen.Clear()
+	g.canvas.Clear()
 }
 
 // Show is tview's last call of a draw.
 func (g *testScreen) Show() {
+	g.canvas.Show()
 	g.drawing, g.fresh = false, false
 	g.release()
 	select {
@@ -55,7 +67,7 @@ func (g *testScreen) Fini() {
 		g.look()
 		g.release()
 	}
-	g.SimulationScreen.Fini()
+	g.canvas.Fini()
 }
 
 // hold stops all drawing until release.
@@ -73,7 +85,7 @@ func (g *testScreen) release() { g.free <- struct{}{} }
 // look reads the held screen.
 func (g *testScreen) look() string {
 	if !g.fresh {
-		g.text, g.fresh = textOf(g.SimulationScreen), true
+		g.text, g.fresh = textOf(g.below), true
 	}
 	return g.text
 }

@@ -97,7 +97,7 @@ func (r *tableRoom) note(width int) []string {
 	var text []string
 	c := t.columns[len(t.columns)-1]
 	if i := slices.Index(r.shown, c); i < 0 || t.index-t.top >= len(r.texts[c]) ||
-		textWidth(r.texts[c][t.index-t.top]) > r.widths[i] {
+		r.texts[c][t.index-t.top].width > r.widths[i] {
 		text = wrap(sentences(c.get(o)), width)
 	}
 	if found := r.app.findingsOn(r.app.subject(o), t.snap); t.view.Alarm(o) && len(found) > 0 {
