@@ -145,7 +145,15 @@ func TestFilesOfAKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := New(host, time.Now)
-		look := func(path string) []string { return found(c.FindKey(keyOf(path, 'f')), w.PID) }
+		other := kerneltest.Start(t, "know-files", dir, "--config="+dir+"/link.conf") // it knows the same files
+		look := func(path string) []string {
+			s := c.FindKey(keyOf(path, 'f'))
+			known := found(s, w.PID)
+			if diff := gocmp.Diff(known, found(s, other.PID)); diff != "" {
+				t.Errorf("%s by another process (-first +other):\n%s", path, diff)
+			}
+			return known
+		}
 		for path, want := range map[string][]string{
 			"cwd":            {dir + "/cwd: working directory"},
 			"cwd/here":       {dir + "/cwd/here: in its working directory"},

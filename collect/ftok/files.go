@@ -1,15 +1,12 @@
 package ftok
 
 import (
-	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -49,6 +46,9 @@ type fileSearch struct {
 	hangs func([]byte) bool
 	root  string // root directory of a process in a chroot, as a path of ours; else ""
 	seen  map[proc.FileID]bool
+	// descriptors that lead to no path; see proc.Pathless
+	pathless map[int32]bool
+	paths    *rootPaths
 	processFiles
 }
 
@@ -64,16 +64,16 @@ func keyFiles(t *proc.Tick, p *proc.Process) processFiles {
 		return processFiles{}
 	}
 	defer dir.Close()
-	l := fileSearch{dir: dir, hangs: t.Hangs(dir), seen: map[proc.FileID]bool{}}
+	l := fileSearch{dir: dir, hangs: t.Hangs(dir), seen: map[proc.FileID]bool{}, pathless: t.Pathless(p)}
 	l.start, l.cpu = p.Start, cpu
-	l.search(p)
+	l.search(t, p)
 	if cpuErr == nil {
 		keptFiles(t)[p.PID] = l.processFiles
 	}
 	return l.processFiles
 }
 
-func (l *fileSearch) search(p *proc.Process) {
+func (l *fileSearch) search(t *proc.Tick, p *proc.Process) {
 	cwd, err := l.dir.Readlink("cwd")
 	if err != nil {
 		if !sys.Gone(err) {
@@ -84,6 +84,7 @@ func (l *fileSearch) search(p *proc.Process) {
 	if root, err := l.dir.Readlink("root"); err == nil && root != "/" {
 		l.root = root
 	}
+	l.paths = l.pathsOfRoot(t)
 	l.arguments(cwd)
 	l.link("cwd", cwd, "working directory")
 	exe := l.linkOf("exe", "program")
@@ -145,26 +146,23 @@ func (l *fileSearch) linkOf(name, how string) string {
 }
 
 // named adds a file by its path below the process's root directory. It returns the path with all symbolic links
-// resolved. A symbolic link is followed only if that cannot hang. The link may even lead into another mount
-// namespace. Files of /proc and /sys are skipped, since "self" would be our own process there.
+// resolved.
 func (l *fileSearch) named(path, how string) (string, bool) {
-	useless := false
-	real, err := l.dir.RealPath(path, func(path []byte) bool {
-		useless = pseudo(string(path))
-		return useless || l.hangs(path)
-	})
-	if err != nil {
-		if errors.Is(err, vfs.ErrMayHang) && !useless {
-			l.skipped = append(l.skipped, path)
+	file := l.paths.named[path]
+	if file == nil {
+		file = l.resolve(path)
+		if file.settled() || l.lives() {
+			l.paths.named[path] = file
 		}
+	}
+	if file.hangs {
+		l.skipped = append(l.skipped, path)
+	}
+	if file.real == "" {
 		return "", false
 	}
-	id, err := l.dir.StatPath(real)
-	if err != nil {
-		return "", false
-	}
-	l.add(proc.FileID{Dev: id.Dev, Ino: id.Ino}, path, how)
-	return real, id.IsDir()
+	l.add(file.id, path, how)
+	return file.real, file.isDir
 }
 
 func pseudo(path string) bool {
@@ -195,7 +193,8 @@ func (l *fileSearch) arguments(cwd string) {
 
 // descriptors adds the open files, and returns their directories.
 func (l *fileSearch) descriptors() (parents []string) {
-	_ = l.dir.FDs(make([]byte, 32<<10),
+	known := map[string]bool{}
+	_ = l.dir.FDsBut(l.pathless, make([]byte, 32<<10),
 		func(d *process.FDDir, num int, target []byte) { // an error here was an error of cwd, too: see search
 			if target[0] != '/' || len(l.list) >= processFilesMost {
 				return
@@ -213,7 +212,8 @@ func (l *fileSearch) descriptors() (parents []string) {
 			if strings.HasSuffix(name, proc.DeletedSuffix) || id.IsDir() {
 				return
 			}
-			if parent := path.Dir(l.inside(name)); !slices.Contains(parents, parent) {
+			if parent := path.Dir(l.inside(name)); !known[parent] {
+				known[parent] = true
 				parents = append(parents, parent)
 			}
 		})
@@ -232,25 +232,21 @@ func (l *fileSearch) mapped() {
 
 // entries adds the files in a directory below the process's root directory.
 func (l *fileSearch) entries(dir, how string) {
-	dir, err := l.dir.RealPath(dir, l.hangs)
-	if err != nil {
-		return // named has already counted a directory that may hang
+	list, ok := l.paths.entries[dir]
+	if !ok {
+		if list, ok = l.readDirectory(dir); ok || l.lives() {
+			l.paths.entries[dir] = list
+		}
 	}
-	var inner []string
-	err = l.dir.EachEntry(dir, listedMost, func(name string) bool { return l.hangs([]byte(path.Join(dir, name))) },
-		func(name string, id vfs.FileID) {
-			full := path.Join(dir, name)
-			if id.IsLink() {
-				inner = append(inner, full)
-				return
-			}
-			l.add(proc.FileID{Dev: id.Dev, Ino: id.Ino}, full, how)
-		})
-	if err != nil {
-		return
+	for _, e := range list {
+		if !e.link {
+			l.add(e.id, e.path, how)
+		}
 	}
-	for _, full := range inner {
-		l.named(full, how)
+	for _, e := range list {
+		if e.link {
+			l.named(e.path, how)
+		}
 	}
 }
 
@@ -262,16 +258,12 @@ func (l *fileSearch) configuration(comm string) {
 	if len(stem) < shortestStem {
 		return
 	}
-	etc, err := l.dir.RealPath("/etc", l.hangs)
-	if err != nil {
-		return
+	found, ok := l.paths.configuration[stem]
+	if !ok {
+		if found, ok = l.listConfiguration(stem); ok || l.lives() {
+			l.paths.configuration[stem] = found
+		}
 	}
-	var found []string
-	other := func(name string) bool { return !strings.HasPrefix(name, stem) || l.hangs([]byte(path.Join(etc, name))) }
-	_ = l.dir.EachEntry(etc, listedMost, other,
-		func(name string, _ vfs.FileID) { // an unreadable /etc has no files for us
-			found = append(found, "/etc/"+name)
-		})
 	for _, full := range found {
 		if real, isDir := l.named(full, "configuration"); isDir {
 			l.entries(real, "configuration")

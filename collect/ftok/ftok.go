@@ -70,6 +70,10 @@ type keyFileList struct {
 	skipped   map[string]bool // paths
 	processes int
 	Refused   []*proc.Process
+	// by the part of a key that the file gives, without the project id; and the number of files by the byte of the
+	// device. Only Of uses these.
+	byKey    map[uint32][]*File
+	byDevice [256]int
 }
 
 // SearchNeeds are the needs of Find.
@@ -156,19 +160,22 @@ func FilesOf(t *proc.Tick, uids []uint32) *keyFileList {
 
 // Of lists the files that give a key. alike counts the files on a device with the key's 8 bits.
 func (l *keyFileList) Of(key uint32) (files []File, alike int) {
-	for id, k := range l.files {
-		if made := sysv.Ftok(id.Dev, id.Ino, byte(key>>24)); made == key {
-			files = append(files, *k)
-			alike++
-		} else if made>>16 == key>>16 {
-			alike++
+	if l.byKey == nil {
+		l.byKey = make(map[uint32][]*File, len(l.files))
+		for id, k := range l.files {
+			made := sysv.Ftok(id.Dev, id.Ino, 0)
+			l.byKey[made] = append(l.byKey[made], k)
+			l.byDevice[made>>16]++
 		}
+	}
+	for _, k := range l.byKey[key&0xffffff] {
+		files = append(files, *k)
 	}
 	slices.SortFunc(files, func(a, b File) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path),
 			proc.FileID{Dev: a.Dev, Ino: a.Ino}.Compare(proc.FileID{Dev: b.Dev, Ino: b.Ino}))
 	})
-	return files, alike
+	return files, l.byDevice[key>>16&0xff]
 }
 
 func (s *Search) matches(l *keyFileList) {

@@ -50,6 +50,11 @@ func (h *Host) SemValues(id, nsems int) ([]sysv.SemValue, error) {
 	return sysv.SemValues(h.Root, id, nsems)
 }
 
+// SemValuesIn is SemValues with a buffer that serves for many sets.
+func (h *Host) SemValuesIn(b *sysv.SemBuffer, id, nsems int) ([]sysv.SemValue, error) {
+	return b.Values(h.Root, id, nsems)
+}
+
 // SemWaiters adds up semncnt and semzcnt over a set.
 func (h *Host) SemWaiters(id, nsems int) (ncount, zcount int, err error) {
 	return sysv.SemWaiters(h.Root, id, nsems)

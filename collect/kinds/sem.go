@@ -1,7 +1,7 @@
 package kinds
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
@@ -99,7 +99,7 @@ func semValues(t *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool
 	}
 	var values []sysv.SemValue
 	err := InIPCSpace(t, ref, func() (err error) {
-		values, err = t.Host.SemValues(r.ID, int(r.NSems))
+		values, err = SemValues(t, r.ID, int(r.NSems))
 		return err
 	})
 	switch {
@@ -125,18 +125,25 @@ func semValues(t *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool
 	return n + z, true
 }
 
+// SemValues reads every semaphore of a set in the thread's IPC namespace.
+func SemValues(t *proc.Tick, id, nsems int) ([]sysv.SemValue, error) {
+	buffer := proc.Memo(t, func(*proc.Tick) *sysv.SemBuffer { return new(sysv.SemBuffer) })
+	return t.Host.SemValuesIn(buffer, id, nsems)
+}
+
 // semWords describes a semaphore without blanks: "[1]=0/ncount=2/pid=42". It leaves out counts of 0 and a pid of 0.
 func semWords(v sysv.SemValue) string {
-	words := fmt.Sprintf("[%d]=%d", v.Num, v.Value)
-	for _, part := range []struct {
+	words := strconv.AppendInt([]byte{'['}, int64(v.Num), 10)
+	words = strconv.AppendUint(append(words, "]="...), uint64(v.Value), 10)
+	for _, part := range [...]struct {
 		name string
 		n    int
-	}{{"ncount", v.NCount}, {"zcount", v.ZCount}, {"pid", int(v.Pid)}} {
+	}{{"/ncount=", v.NCount}, {"/zcount=", v.ZCount}, {"/pid=", int(v.Pid)}} {
 		if part.n != 0 {
-			words += fmt.Sprintf("/%s=%d", part.name, part.n)
+			words = strconv.AppendInt(append(words, part.name...), int64(part.n), 10)
 		}
 	}
-	return words
+	return string(words)
 }
 
 func relateSem(t *proc.Tick, objects []*schema.Object, add func(schema.Edge)) {

@@ -161,6 +161,7 @@ type tick struct {
 	formerRoots func() []*proc.Process            // see listFormerRoots
 	byGID       func() map[uint32][]*proc.Process // see listMembers
 	calls       func() relate.Coverage            // see callCoverage
+	open        func() relate.Coverage            // see openCoverage
 	loopFiles   func() map[string]string          // the files of loop devices, by device
 	paths       func() *runtimePaths
 	tmpfiles    func() *tmpfiles
@@ -174,6 +175,7 @@ func newTick(t *proc.Tick) *tick {
 	l := &tick{Tick: t, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{},
 		bystander: map[*proc.Process]bool{}, knowledge: map[*proc.Process]knowledge{}}
 	l.formerRoots, l.byGID = sync.OnceValue(l.listFormerRoots), sync.OnceValue(l.listMembers)
+	l.open = sync.OnceValue(l.openCoverage)
 	l.calls, l.loopFiles = sync.OnceValue(l.callCoverage), sync.OnceValue(t.Host.LoopFiles)
 	l.paths, l.tmpfiles = sync.OnceValue(l.runtimeFiles), sync.OnceValue(l.readTmpfiles)
 	l.skew = l.clockSkew()

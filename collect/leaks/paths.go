@@ -186,10 +186,10 @@ func (l *tick) fifoEvidence(o *schema.Object, r *kinds.PipeRow) relate.Evidence 
 		e, coverage := l.pathEvidence(o, r.File)
 		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every "+
 			"process were read",
-			coverage, l.openCoverage(), l.calls(), l.openersCoverage())
+			coverage, l.open(), l.calls(), l.openersCoverage())
 		return e
 	}
-	return relate.Evidence{AllUsers: relate.Coverage{Complete: l.openCoverage().Complete},
+	return relate.Evidence{AllUsers: relate.Coverage{Complete: l.open().Complete},
 		Users: append(l.waiterUsers(r.Waits), l.openers(r.Uses, "has it open")...)}
 }
 

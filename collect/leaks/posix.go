@@ -40,7 +40,7 @@ func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, coverage relat
 		}
 	}
 	if len(e.Users) > 0 {
-		e.AllUsers.Complete = l.openCoverage().Complete && coverage.Complete
+		e.AllUsers.Complete = l.open().Complete && coverage.Complete
 	}
 	return e
 }
@@ -89,7 +89,7 @@ func (l *tick) queueEvidence(o *schema.Object, r *kinds.PMsgRow) relate.Evidence
 	e := l.posixEvidence(o, &r.PosixRow, coverage, lastUse)
 	if len(e.Users) == 0 {
 		e.AllUsers = l.unused("nobody has it open: the descriptors of every process were read", coverage,
-			l.openCoverage())
+			l.open())
 	}
 	return e
 }
@@ -135,7 +135,7 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 	default:
 		e.AllUsers = l.unused("nobody has it open or mapped: the descriptors and mappings of every process were read",
 			coverage,
-			l.openCoverage(), l.privateMapsOf(r.Dev).coverage)
+			l.open(), l.privateMapsOf(r.Dev).coverage)
 	}
 	return e
 }

@@ -131,8 +131,9 @@ func (t *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 		ends = append(ends, e)
 	}
 	for _, use := range u.FDs {
-		i := slices.IndexFunc(ends, func(e schema.Endpoint) bool { return e.PID == use.Process.PID && e.FD < 0 })
-		if i >= 0 {
+		i, maps := slices.BinarySearchFunc(ends[:len(u.Maps)], use.Process.PID, // as u.Maps, by pid
+			func(e schema.Endpoint, pid int) int { return cmp.Compare(e.PID, pid) })
+		if maps && ends[i].FD < 0 {
 			ends[i].FD, ends[i].TID = int(use.FD.Num), use.OwnThread()
 			continue
 		}

@@ -86,6 +86,7 @@ func (w *walker) ownTables(p *Process, dir process.Dir, buf []byte, scan *fdScan
 		return
 	}
 	first := p.Living()
+	var order tableOrder
 	for _, tid := range tids {
 		if tid == first || tid == p.PID { // a first thread that has ended has no table
 			continue
@@ -96,22 +97,44 @@ func (w *walker) ownTables(p *Process, dir process.Dir, buf []byte, scan *fdScan
 		case err != nil:
 			ownWithoutKcmp(p, dir, buf, scan, tids)
 			return
-		case !same && !p.joinsOwnTable(tid):
+		case !same && !p.joinsOwnTable(tid, &order):
 			scan.ofThread(p, dir, tid, buf, func([]FD) bool { return false })
+			order.add(p)
 		}
 	}
 }
 
+// tableOrder has the indexes of a process's OwnTables in the order of kcmp(2). Each of thousands of threads may have its
+// own table.
+type tableOrder struct {
+	tables []int
+	next   int // the place of a table that is not in it
+}
+
 // joinsOwnTable adds the thread to a table that other threads of the process have already.
-func (p *Process) joinsOwnTable(tid int) bool {
-	for i := range p.OwnTables {
-		own := &p.OwnTables[i]
-		if same, err := process.SameFiles(own.TIDs[0], tid); err == nil && same {
-			own.TIDs = append(own.TIDs, tid)
-			return true
-		}
+func (p *Process) joinsOwnTable(tid int, order *tableOrder) bool {
+	at, found := slices.BinarySearchFunc(order.tables, tid, func(table, tid int) int {
+		n, _ := process.CompareShared(process.SharedFiles, p.OwnTables[table].TIDs[0], tid) // on an error it has ended
+		return n
+	})
+	order.next = at
+	if !found {
+		return false
 	}
-	return false
+	own := &p.OwnTables[order.tables[at]]
+	same, err := process.SameFiles(own.TIDs[0], tid)
+	if err != nil || !same {
+		return false
+	}
+	own.TIDs = append(own.TIDs, tid)
+	return true
+}
+
+// add adds the last of the OwnTables, if it is not there.
+func (o *tableOrder) add(p *Process) {
+	if n := len(p.OwnTables); n > len(o.tables) {
+		o.tables = slices.Insert(o.tables, o.next, n-1)
+	}
 }
 
 // ownWithoutKcmp reads the descriptors of each thread. A table with the same descriptors as the process's table is

@@ -67,19 +67,18 @@ func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 		}
 		return WaitKey{}, false
 	}
-	for i := range p.FDs {
-		if fd := &p.FDs[i]; fd.Num == w.FD && fd.Table == p.TableOf(w.Thread) {
-			transfer := w.Syscall == "read" || w.Syscall == "write" // not flock(2), which can lock a FIFO
-			switch {
-			case fd.Kind == FDPipe && transfer:
-				return WaitKey{schema.Pipe, 0, fd.Ino}, true
-			case fd.Kind == FDFifo && transfer:
-				return WaitKey{schema.Fifo, fd.Dev, fd.Ino}, true
-			case fd.Kind == FDFile && (w.Syscall == "mq_send" || w.Syscall == "mq_receive"):
-				return WaitKey{WaitOnFile, fd.Dev, fd.Ino}, true
-			}
-			return WaitKey{}, false
-		}
+	fd := p.OpenFD(w.Thread, w.FD)
+	if fd == nil {
+		return WaitKey{}, false
+	}
+	transfer := w.Syscall == "read" || w.Syscall == "write" // not flock(2), which can lock a FIFO
+	switch {
+	case fd.Kind == FDPipe && transfer:
+		return WaitKey{schema.Pipe, 0, fd.Ino}, true
+	case fd.Kind == FDFifo && transfer:
+		return WaitKey{schema.Fifo, fd.Dev, fd.Ino}, true
+	case fd.Kind == FDFile && (w.Syscall == "mq_send" || w.Syscall == "mq_receive"):
+		return WaitKey{WaitOnFile, fd.Dev, fd.Ino}, true
 	}
 	return WaitKey{}, false
 }

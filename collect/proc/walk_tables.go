@@ -47,15 +47,16 @@ func (a FileID) Compare(b FileID) int {
 	return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino))
 }
 
-// OpenFD finds a descriptor of a thread by number among those that the walk kept.
+// OpenFD finds a descriptor of a thread by number among those that the walk kept. They are in ascending order of tables
+// and numbers.
 func (p *Process) OpenFD(tid int, num int32) *FD {
-	id := FDNum{p.TableOf(tid), num}
-	for i := range p.FDs {
-		if p.FDs[i].ID() == id {
-			return &p.FDs[i]
-		}
+	at, found := slices.BinarySearchFunc(p.FDs, FDNum{p.TableOf(tid), num}, func(fd FD, id FDNum) int {
+		return cmp.Or(cmp.Compare(fd.Table, id.Table), cmp.Compare(fd.Num, id.Num))
+	})
+	if !found {
+		return nil
 	}
-	return nil
+	return &p.FDs[at]
 }
 
 const fdNeeds = NeedFDs | NeedFDModes | NeedLocks | NeedFDFiles | NeedTTYs

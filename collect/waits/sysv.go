@@ -71,7 +71,7 @@ func (g *graph) content(ref schema.Ref, r *kinds.SemRow) semContent {
 	c, ok := g.values[r]
 	if !ok {
 		c.err = kinds.InIPCSpace(g.tick, ref, func() (err error) {
-			c.values, err = g.tick.Host.SemValues(r.ID, int(r.NSems))
+			c.values, err = kinds.SemValues(g.tick, r.ID, int(r.NSems))
 			return err
 		})
 		g.values[r] = c

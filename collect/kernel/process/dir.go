@@ -174,7 +174,10 @@ type FDDir struct {
 // FDs visits every file descriptor by getdents64 and readlinkat. It never opens or stats the file behind a
 // descriptor: a dead NFS or FUSE server would block that. It leaves out descriptors that vanish meanwhile. If the
 // caller may not read links, FDs returns fs.ErrPermission after the visits. buf is scratch space of at least 8 KiB.
-func (p Dir) FDs(buf []byte, visit FDVisit) error {
+func (p Dir) FDs(buf []byte, visit FDVisit) error { return p.FDsBut(nil, buf, visit) }
+
+// FDsBut is FDs without the descriptors with these numbers.
+func (p Dir) FDsBut(known map[int32]bool, buf []byte, visit FDVisit) error {
 	link := make([]byte, 4096)
 	d := &FDDir{proc: p}
 	return p.withFDDir(func(fd int) error {
@@ -182,7 +185,7 @@ func (p Dir) FDs(buf []byte, visit FDVisit) error {
 		var refused error
 		err := sys.EachDirent(fd, buf, func(name []byte) {
 			num, ok := scan.Atoi(name[:len(name)-1])
-			if !ok {
+			if !ok || known[int32(num)] {
 				return
 			}
 			n, err := sys.Readlinkat(fd, name, link)

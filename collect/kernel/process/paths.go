@@ -39,6 +39,21 @@ func (p Dir) Owner() (uint32, error) {
 	return st.Uid, nil
 }
 
+// RootID identifies a root directory by its mount and its inode number. A mount belongs to one mount namespace. So
+// processes with the same RootID reach the same file by the same absolute path.
+type RootID struct{ Mount, Inode uint64 }
+
+// RootID identifies the process's root directory. The caller must leave out mounts that may hang. ok is false before
+// Linux 5.8, and without the right to see the directory.
+func (p Dir) RootID() (id RootID, ok bool) {
+	if !p.live {
+		return id, false
+	}
+	var st unix.Statx_t
+	err := unix.Statx(p.fd, "root", unix.AT_STATX_DONT_SYNC, unix.STATX_INO|unix.STATX_MNT_ID, &st)
+	return RootID{st.Mnt_id, st.Ino}, err == nil && st.Mask&unix.STATX_MNT_ID != 0
+}
+
 // maxLinks is the number of symbolic links that a path may follow (MAXSYMLINKS, include/linux/namei.h).
 const maxLinks = 40
 

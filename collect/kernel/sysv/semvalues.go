@@ -20,23 +20,34 @@ type SemValue struct {
 // under a reused id may be larger than the listed set. SEMMSL is 32,000 unless somebody raised it.
 const semBuffer = 1 << 16
 
-// SemValues reads every semaphore of a set with nsems semaphores. All values come from one moment. The counts and
+// SemBuffer has room for the values of any set. One buffer serves any number of sets, one after the other: its 128 KiB
+// then are allocated and cleared once.
+type SemBuffer struct{ raw []uint16 }
+
+// SemValues is SemBuffer.Values for a single set.
+func SemValues(root sys.Root, id, nsems int) ([]SemValue, error) {
+	return new(SemBuffer).Values(root, id, nsems)
+}
+
+// Values reads every semaphore of a set with nsems semaphores. All values come from one moment. The counts and
 // pids come from later moments. It needs read permission on the set: else fs.ErrPermission.
 //
 // The counts have each task only at the operation that blocks it. The first GETNCNT or GETZCNT after boot writes one
 // line to the kernel's log: "semctl(GETNCNT/GETZCNT) is since 3.16 Single Unix Specification compliant".
-func SemValues(root sys.Root, id, nsems int) ([]SemValue, error) {
+func (b *SemBuffer) Values(root sys.Root, id, nsems int) ([]SemValue, error) {
 	if !root.Live() {
 		return nil, fmt.Errorf("semctl GETALL: %w", sys.ErrNotLive)
 	}
-	raw := make([]uint16, max(nsems, semBuffer))
-	if _, err := semctl(id, 0, semGetAll, unsafe.Pointer(&raw[0])); err != nil {
+	if n := max(nsems, semBuffer); len(b.raw) < n {
+		b.raw = make([]uint16, n)
+	}
+	if _, err := semctl(id, 0, semGetAll, unsafe.Pointer(&b.raw[0])); err != nil {
 		return nil, objectError("semctl GETALL:", semWord, id, err)
 	}
 	values := make([]SemValue, nsems)
 	for i := range values {
 		v := &values[i]
-		v.Num, v.Value = i, raw[i]
+		v.Num, v.Value = i, b.raw[i]
 		pid, err := semctl(id, i, semGetPid, nil)
 		if err == nil {
 			v.NCount, err = semctl(id, i, semGetNcnt, nil)
@@ -53,7 +64,7 @@ func SemValues(root sys.Root, id, nsems int) ([]SemValue, error) {
 }
 
 // SemWaiters adds up semncnt and semzcnt over a set: the number of blocked tasks. Rights and errors are those of
-// SemValues.
+// SemBuffer.Values.
 func SemWaiters(root sys.Root, id, nsems int) (ncount, zcount int, err error) {
 	if !root.Live() {
 		return 0, 0, fmt.Errorf("semctl GETNCNT: %w", sys.ErrNotLive)
