@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -125,10 +124,10 @@ func (l *tick) shmCoverage() relate.Coverage {
 	}
 	on, ok := l.mountOf("/dev/shm")
 	if ok {
-		_, l.noatime = on.Options["noatime"]
-		l.shmDev = on.MajorMinorVer
+		_, l.noatime = vfs.Option(on.Options, "noatime")
+		l.shmDev = schema.FormatDev(on.Dev)
 	}
-	if !ok || !exactInodes(on.FSType) {
+	if !ok || !exactInodes(on.Type) {
 		coverage.MarkIncomplete(inexactShm)
 	}
 	return coverage
@@ -164,42 +163,16 @@ func (l *tick) fileCoverage(name string) relate.Coverage {
 // ownTmpfs reports that a file lies on a whole tmpfs that is younger than the first process of this pid namespace.
 func (l *tick) ownTmpfs(name string) bool {
 	on, ok := l.mountOf(name)
-	return ok && on.FSType == "tmpfs" && on.Root == "/" && l.YoungerThanFirst(on.point)
-}
-
-// mounted is a mount of the reader's mount namespace.
-type mounted struct {
-	point string
-	*procfs.MountInfo
-}
-
-// mountTable holds the mounts of the reader's mount namespace, or the error of reading them.
-type mountTable struct {
-	list []mounted
-	err  error
-}
-
-// mounts returns the mounts of the reader's mount namespace. It reads them once a tick.
-func (l *tick) mounts() ([]mounted, error) {
-	table := proc.Memo(l.Tick, func(*proc.Tick) mountTable {
-		var t mountTable
-		var infos []*procfs.MountInfo
-		infos, t.err = l.Tick.Mounts()
-		for _, m := range infos {
-			t.list = append(t.list, mounted{proc.Unescape.Replace(m.MountPoint), m})
-		}
-		return t
-	})
-	return table.list, table.err
+	return ok && on.Type == "tmpfs" && on.Root == "/" && l.YoungerThanFirst(on.Point)
 }
 
 // mountOf returns the mount of a file or directory: the innermost mount on its path, and the later of two mounts on one
 // place. ok is false if the mounts could not be read.
-func (l *tick) mountOf(name string) (on mounted, ok bool) {
-	all, _ := l.mounts()
+func (l *tick) mountOf(name string) (on vfs.Mount, ok bool) {
+	all, _ := l.Mounts()
 	for _, m := range all {
-		if (name == m.point || strings.HasPrefix(name, strings.TrimSuffix(m.point, "/")+"/")) &&
-			len(m.point) >= len(on.point) {
+		if (name == m.Point || strings.HasPrefix(name, strings.TrimSuffix(m.Point, "/")+"/")) &&
+			len(m.Point) >= len(on.Point) {
 			on, ok = m, true
 		}
 	}

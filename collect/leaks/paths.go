@@ -123,16 +123,12 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	if !l.Host.Live() {
 		return paths
 	}
-	all, err := l.mounts()
+	all, err := l.Mounts()
 	if err != nil { // a search could hang on the mount of a dead server
 		l.Fault("paths", fmt.Errorf("stale FIFOs and sockets are not looked for: %w", err))
 		return paths
 	}
-	mounts := make([]proc.Mount, 0, len(all))
-	for _, m := range all {
-		mounts = append(mounts, proc.Mount{Point: m.point, Hangs: vfs.MayHang(m.FSType)})
-	}
-	mounts = proc.SortMounts(mounts)
+	mounts := proc.MountPoints(all)
 	found := l.Host.SpecialFiles(vfs.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth,
 		Most: runtimeEntries, MostIn: runtimeInOne,
 		Skip: func(dir string) bool { return proc.MayHangBelow(mounts, dir) }})

@@ -147,12 +147,12 @@ func (l *tick) staleSockets(listed []*schema.Object) []*schema.Object {
 		}
 		coverage := all.coverage
 		switch on, ok := l.mountOf(file.Name); {
-		case ok && exactInodes(on.FSType):
+		case ok && exactInodes(on.Type):
 		case all.names[path.Base(file.Name)]:
 			continue
 		case ok:
 			coverage.MarkIncomplete(fmt.Sprintf("a file on %s has another number than the socket that is bound to it",
-				on.FSType))
+				on.Type))
 		default:
 			coverage.MarkIncomplete("on what file system it lies could not be read")
 		}

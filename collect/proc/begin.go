@@ -7,13 +7,12 @@ import (
 	"math"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -118,15 +117,15 @@ func hidden(t *Tick) bool {
 	if h.known || !t.Host.Live() {
 		return h.hides
 	}
-	mounts, err := procfs.GetMounts()
+	mounts, err := vfs.OwnMounts()
 	if err != nil {
 		t.Fault("processes", fmt.Errorf("whether /proc hides other users' processes is not known: %w", err))
 		return false
 	}
 	h.known = true
 	for _, m := range mounts {
-		if m.MountPoint == "/proc" {
-			v, has := m.SuperOptions["hidepid"]
+		if m.Point == "/proc" {
+			v, has := vfs.Option(m.SuperOptions, "hidepid")
 			h.hides = has && v != "0" && v != "off" && !sys.MayTraceAll()
 		}
 	}

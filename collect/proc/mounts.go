@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
@@ -83,29 +81,26 @@ func (m *mountWatch) mounts(dir process.Dir) []Mount {
 	return mounts
 }
 
-// Unescape undoes the escapes in the paths of /proc/PID/mountinfo (man 5 proc_pid_mountinfo).
-var Unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-
 func readMounts(pid int) ([]Mount, error) {
-	infos, err := procfs.GetProcMounts(pid)
+	infos, err := vfs.MountsOf(pid)
 	if err != nil {
 		return nil, err
 	}
-	return mountsOf(infos), nil
+	return MountPoints(infos), nil
 }
 
-// mountsOf turns mountinfo into the mounts for MayHangBelow.
-func mountsOf(infos []*procfs.MountInfo) []Mount {
+// MountPoints turns the lines of mountinfo into the mounts for MayHangBelow.
+func MountPoints(infos []vfs.Mount) []Mount {
 	mounts := make([]Mount, 0, len(infos))
 	for _, m := range infos {
-		mounts = append(mounts, Mount{Unescape.Replace(m.MountPoint), vfs.MayHang(m.FSType)})
+		mounts = append(mounts, Mount{m.Point, vfs.MayHang(m.Type)})
 	}
-	return SortMounts(mounts)
+	return sortMounts(mounts)
 }
 
-// SortMounts sorts inner mounts before outer mounts. On the same path, the later mount comes first, since it hides
+// sortMounts sorts inner mounts before outer mounts. On the same path, the later mount comes first, since it hides
 // the earlier one.
-func SortMounts(mounts []Mount) []Mount {
+func sortMounts(mounts []Mount) []Mount {
 	slices.Reverse(mounts)
 	slices.SortStableFunc(mounts, func(a, b Mount) int { return len(b.Point) - len(a.Point) })
 	return mounts
@@ -124,14 +119,14 @@ func MayHangBelow(mounts []Mount, path string) bool {
 
 // mountTable holds the mounts of the reader's mount namespace, or the error of reading them.
 type mountTable struct {
-	list []*procfs.MountInfo
+	list []vfs.Mount
 	err  error
 }
 
 // Mounts lists the mounts of the reader's mount namespace. It reads them once a tick.
-func (t *Tick) Mounts() ([]*procfs.MountInfo, error) {
+func (t *Tick) Mounts() ([]vfs.Mount, error) {
 	table := Memo(t, func(*Tick) mountTable {
-		list, err := procfs.GetMounts()
+		list, err := vfs.OwnMounts()
 		return mountTable{list, err}
 	})
 	return table.list, table.err
@@ -148,13 +143,11 @@ func listOwnTmpfs(t *Tick) ownTmpfs {
 	devices := ownTmpfs{}
 	mounts, _ := t.Mounts() // without mounts nothing is proved
 	for _, m := range mounts {
-		if m.FSType != "tmpfs" || m.Root != "/" {
+		if m.Type != "tmpfs" || m.Root != "/" {
 			continue
 		}
-		if t.YoungerThanFirst(Unescape.Replace(m.MountPoint)) {
-			if dev, ok := MountDevice(m); ok {
-				devices[dev] = true
-			}
+		if t.YoungerThanFirst(m.Point) {
+			devices[m.Dev] = true
 		}
 	}
 	return devices

@@ -4,7 +4,7 @@ import "testing"
 
 func TestMountsThatMayHang(t *testing.T) {
 	// The innermost mount counts. On the same path, the later mount counts.
-	mounts := SortMounts([]Mount{{"/", false}, {"/srv", true}, {"/srv/local", false}, {"/home", true}, {"/home", false},
+	mounts := sortMounts([]Mount{{"/", false}, {"/srv", true}, {"/srv/local", false}, {"/home", true}, {"/home", false},
 		{"/a b", true}})
 	for path, want := range map[string]bool{
 		"/": false, "/etc/passwd": false, "/srv": true, "/srv/x": true, "/srv2/x": false, "/srv/local": false,
@@ -15,7 +15,7 @@ func TestMountsThatMayHang(t *testing.T) {
 			t.Errorf("%s: %v", path, got)
 		}
 	}
-	if !MayHangBelow(SortMounts([]Mount{{"/", true}}), "/anything") {
+	if !MayHangBelow(sortMounts([]Mount{{"/", true}}), "/anything") {
 		t.Error("a root on a network is passed")
 	}
 }

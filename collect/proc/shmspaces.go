@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
@@ -170,38 +168,38 @@ func (t *Tick) shmSpaceOf(m inMountSpace, seen map[rootView]bool, known []posix.
 	if err != nil {
 		return nil, dir, err
 	}
-	_, noatime := on.Options["noatime"]
+	_, noatime := vfs.Option(on.Options, "noatime")
 	return &ShmSpace{Way: posix.ShmWay{PID: proc.PID, Dev: dir.Dev, Ino: dir.Ino, Path: real}, MountNS: view.ns,
 		Leader: m.Process,
-		FSType: on.FSType, NoATime: noatime, Whole: on.Root == "/" && Unescape.Replace(on.MountPoint) == real}, dir, nil
+		FSType: on.Type, NoATime: noatime, Whole: on.Root == "/" && on.Point == real}, dir, nil
 }
 
 // mountOfDir is the mount of an open directory. The mount's number comes from the directory itself, so no change of
 // mounts can make a hanging mount look harmless. A process sees only the mounts below its root directory; the mount of
 // a directory in a chroot may be known only to us. vfs.ErrMayHang: a dead server would hang a look, or the mount is not
 // known.
-func mountOfDir(pid int, dir posix.ShmDir, real string) (*procfs.MountInfo, error) {
-	for _, read := range []func() ([]*procfs.MountInfo, error){
-		func() ([]*procfs.MountInfo, error) { return procfs.GetProcMounts(pid) }, procfs.GetMounts} {
+func mountOfDir(pid int, dir posix.ShmDir, real string) (on vfs.Mount, err error) {
+	for _, read := range []func() ([]vfs.Mount, error){
+		func() ([]vfs.Mount, error) { return vfs.MountsOf(pid) }, vfs.OwnMounts} {
 		mounts, err := read()
 		if err != nil {
 			continue
 		}
 		slices.Reverse(mounts) // of two mounts on one path, the later hides the earlier
-		i := slices.IndexFunc(mounts, func(m *procfs.MountInfo) bool {
+		i := slices.IndexFunc(mounts, func(m vfs.Mount) bool {
 			if dir.MountID != 0 {
-				return m.MountID == int(dir.MountID)
+				return m.ID == int(dir.MountID)
 			}
-			return Unescape.Replace(m.MountPoint) == real
+			return m.Point == real
 		})
 		if i >= 0 {
-			if vfs.MayHang(mounts[i].FSType) {
-				return nil, vfs.ErrMayHang
+			if vfs.MayHang(mounts[i].Type) {
+				return on, vfs.ErrMayHang
 			}
 			return mounts[i], nil
 		}
 	}
-	return nil, vfs.ErrMayHang
+	return on, vfs.ErrMayHang
 }
 
 // VisitShm runs do with another /dev/shm.

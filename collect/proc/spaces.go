@@ -9,11 +9,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -241,7 +240,7 @@ func (x *spaceIndex) addMounted(t *Tick) {
 		if seen[in.ino] {
 			continue
 		}
-		infos, err := procfs.GetProcMounts(in.tid)
+		infos, err := vfs.MountsOf(in.tid)
 		if err != nil {
 			if !sys.Gone(err) && !errors.Is(err, syscall.EINVAL) { // EINVAL: the process has just ended
 				t.Fault("namespaces", fmt.Errorf("mounted ones are not shown: %w", err))
@@ -249,18 +248,17 @@ func (x *spaceIndex) addMounted(t *Tick) {
 			continue
 		}
 		seen[in.ino] = true
-		mounts := mountsOf(infos)
+		mounts := MountPoints(infos)
 		for _, m := range infos {
 			typ, ino, ok := namespace.ParseLink([]byte(m.Root))
-			if m.FSType != "nsfs" || !ok {
+			if m.Type != "nsfs" || !ok {
 				continue
 			}
-			point := Unescape.Replace(m.MountPoint)
-			if MayHangBelow(mounts, path.Dir(point)) {
+			if MayHangBelow(mounts, path.Dir(m.Point)) {
 				continue
 			}
-			s := x.add(typ, ino, fmt.Sprintf("/proc/%d/root%s", in.tid, point))
-			s.Mount = cmp.Or(s.Mount, point)
+			s := x.add(typ, ino, fmt.Sprintf("/proc/%d/root%s", in.tid, m.Point))
+			s.Mount = cmp.Or(s.Mount, m.Point)
 		}
 	}
 }
