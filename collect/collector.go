@@ -58,6 +58,11 @@ func WithLaunchers(pids ...int) Setting {
 	return func(c *Collector) { leaks.TrustAncestors(&c.kept, pids...) }
 }
 
+// WithSource makes the walk over the processes take one of its sources: see proc.UseSource.
+func WithSource(source proc.Source) Setting {
+	return func(c *Collector) { proc.UseSource(&c.kept, source) }
+}
+
 // Take reads what req names. It never fails as a whole. The Snapshot's Faults name what could not be read.
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
@@ -97,7 +102,7 @@ func (c *Collector) startTick(s *Snapshot) (*proc.Tick, *lister) {
 		}
 	}
 	f, took, walked := proc.Begin(c.host, rows, &c.kept, s.Taken, ask)
-	s.IPCNamespace = f.IPCSelf
+	s.IPCNamespace, s.Source = f.IPCSelf, f.Source()
 	if walked {
 		s.Cost = append(s.Cost, Cost{"walk", took})
 	}

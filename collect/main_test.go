@@ -75,6 +75,7 @@ func TestMain(m *testing.M) {
 		"examine":          workExamine,
 		"history":          workHistory,
 		"threads":          workThreads,
+		"random-files":     workRandomFiles,
 		"own-table":        workOwnTable,
 		"threads-away":     workThreadsAway,
 		"waits-elsewhere":  workThreadWaitsElsewhere,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -66,6 +67,8 @@ type Snapshot struct {
 	Pending bool
 	Notes   []string // sentences on objects that are there, but were not asked for
 	Gauges  []schema.Gauge
+
+	Source proc.Source // of the walk over the processes
 
 	Cost  []Cost // of each source and mechanism, in the order they ran
 	Total time.Duration

@@ -23,13 +23,14 @@
 //	  ftok                  aspect: the files that give the key of an object
 //	  software              aspect: the software that uses an object
 //	  kinds                 the other kinds, one file per kind: the kernel's facts about their objects
-//	  proc                  the one walk over /proc in a tick, and its facts about processes
+//	  proc                  the one walk over the processes in a tick; its sources are /proc and BPF
 //	  relate                graphs, deadlocks and leak rules, as pure functions
 //	  kernel                two doors: Host reads the machine, Admin changes it
 //	    sysv posix sock     one room per subsystem
 //	    process fdinfo namespace
 //	    machine vfs own     own: the files that ipctop keeps for its user
 //	    undo blocker bpf    undo reads SEM_UNDO, blocker the kernel's own locks; bpf loads their programs
+//	    openfile            the open files of all threads, by a program of bpf
 //	    scan sys            scan parses texts; sys has the root directory, errors, raw calls
 //	  schema                the types that rooms share: Ref, Value, Column, Object, Edge, Finding, Fault
 //

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -87,7 +88,11 @@ func runGraph(cmd *cobra.Command, f graphFlags, args []string) error {
 	if !host.Live() {
 		req.Want[schema.Sem] &^= kinds.NeedUndo // no file holds the undo values
 	}
-	snap := collect.New(host, time.Now).Take(req)
+	source, err := sourceSetting(os.Getenv)
+	if err != nil {
+		return err
+	}
+	snap := collect.New(host, time.Now, source).Take(req)
 	roots, lost := f.roots(cmd, snap, sels)
 	if len(sels) > 0 && len(roots) == 0 {
 		return &exitError{code: exitFailed}

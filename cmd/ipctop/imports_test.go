@@ -95,6 +95,8 @@ func kernelRooms() map[string][]string {
 		"collect/kernel/bpf":       {"collect/kernel/sys"},
 		"collect/kernel/undo":      {"collect/kernel/sys", "collect/kernel/bpf"},
 		"collect/kernel/blocker":   {"collect/kernel/sys", "collect/kernel/bpf"},
+		"collect/kernel/openfile": {"collect/kernel/sys", "collect/kernel/bpf", "collect/kernel/fdinfo",
+			"collect/kernel/process", "collect/kernel/vfs"},
 		"collect/kernel/process": {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs",
 			"collect/kernel/fdinfo", "collect/kernel/sysv"},
 	}
@@ -114,7 +116,8 @@ func onlyIn() []struct {
 		// It would compile its regular expressions at each start, also for ipcs. Tests compare with it.
 		{"github.com/prometheus/procfs", nil},
 		{"golang.org/x/sys/unix", append(slices.Sorted(maps.Keys(kernelRooms())), "collect/kernel", "demo")},
-		{"github.com/cilium/ebpf", []string{"collect/kernel/bpf", "collect/kernel/undo", "collect/kernel/blocker"}},
+		{"github.com/cilium/ebpf", []string{"collect/kernel/bpf", "collect/kernel/undo", "collect/kernel/blocker",
+			"collect/kernel/openfile"}},
 		{"os/exec", []string{"demo"}},
 	}
 }

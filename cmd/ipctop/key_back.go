@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,11 @@ func runKeyBack(cmd *cobra.Command, output, text string) error {
 	if err != nil {
 		return err
 	}
-	found := collect.New(host, time.Now).FindKey(uint32(n))
+	source, err := sourceSetting(os.Getenv)
+	if err != nil {
+		return err
+	}
+	found := collect.New(host, time.Now, source).FindKey(uint32(n))
 	if output == "json" {
 		err = writeJSON(cmd.OutOrStdout(), keyDocument(found))
 	} else {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,7 +88,11 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	snap := collect.New(host, time.Now).Take(collect.Request{Want: map[schema.Kind]schema.Need{sel.Kind: needs},
+	source, err := sourceSetting(os.Getenv)
+	if err != nil {
+		return err
+	}
+	snap := collect.New(host, time.Now, source).Take(collect.Request{Want: map[schema.Kind]schema.Need{sel.Kind: needs},
 		AllNamespaces: sel.Space != 0})
 	ref, err := snap.Resolve(sel)
 	if err != nil {

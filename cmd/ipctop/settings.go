@@ -10,7 +10,9 @@ import (
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/own"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/software"
+	"github.com/ipctop/ipctop/views"
 )
 
 // openHost opens the machine, or a tree of files for --root. It also reads the settings of the user.
@@ -19,8 +21,22 @@ func openHost(root string) (*kernel.Host, []collect.Setting, error) {
 	if err != nil {
 		return nil, nil, usageErrorf("--root: %v", err)
 	}
+	source, err := sourceSetting(os.Getenv)
+	if err != nil {
+		return nil, nil, err
+	}
 	settings, err := readSettings(os.Getenv)
-	return host, settings, err
+	return host, append(settings, source), err
+}
+
+// sourceSetting reads IPCTOP_SOURCE, which makes the walk take one of its sources.
+func sourceSetting(getenv func(string) string) (collect.Setting, error) {
+	switch source := proc.Source(getenv("IPCTOP_SOURCE")); source {
+	case proc.AnySource, proc.FromProc, proc.FromBPF:
+		return collect.WithSource(source), nil
+	default:
+		return nil, usageErrorf("IPCTOP_SOURCE is %q: it takes proc or bpf", views.Visible(string(source)))
+	}
 }
 
 // readSettings reads the user's own signatures of software. They come in addition to the built-in signatures. Without a

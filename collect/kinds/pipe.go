@@ -183,10 +183,17 @@ func pipeFill(t *proc.Tick, ref schema.Ref, r *PipeRow) {
 		return
 	}
 	r.fill, r.capacity = schema.None(schema.TypeBytes), schema.None(schema.TypeBytes)
+	known := func(state process.PipeState) {
+		r.fill, r.capacity = schema.Bytes(uint64(state.Queued)), schema.Bytes(uint64(state.Capacity))
+	}
+	if state, ok := r.told(t); ok {
+		known(state)
+		return
+	}
 	for _, u := range r.Uses {
 		state, err := process.ReadPipe(u.TID(), int(u.FD.Num), u.FD.Dev, u.FD.Ino)
 		if err == nil {
-			r.fill, r.capacity = schema.Bytes(uint64(state.Queued)), schema.Bytes(uint64(state.Capacity))
+			known(state)
 			return
 		}
 		if sys.Denied(err) {
@@ -217,7 +224,7 @@ func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 		word = NoWriters
 	}
 	if t.Host.Live() {
-		ends, err := pollPipe(r.Uses)
+		ends, err := r.ends(t)
 		switch {
 		case sys.Denied(err): // refused by Yama or a container's filter, though the descriptors were readable
 			return schema.Refused(schema.TypeString)
@@ -266,6 +273,23 @@ func (r *PipeRow) correctEnds() {
 			*end.cell = schema.Refused(schema.TypeEndpoints)
 		}
 	}
+}
+
+// told is the state that the kernel gave in one pass with all descriptors. A descriptor opened with O_PATH is no end of
+// the pipe, and gives no state by itself.
+func (r *PipeRow) told(t *proc.Tick) (state process.PipeState, ok bool) {
+	if !slices.ContainsFunc(r.Uses, func(u proc.FDUse) bool { return u.FD.Access != 0 }) {
+		return state, false
+	}
+	return t.PipeState(r.ID)
+}
+
+// ends tells which ends of a pipe are closed.
+func (r *PipeRow) ends(t *proc.Tick) (process.PipeState, error) {
+	if state, ok := r.told(t); ok {
+		return state, nil
+	}
+	return pollPipe(r.Uses)
 }
 
 // pollPipe polls the first descriptor that may be duplicated. A descriptor opened with O_PATH is no end of the pipe.

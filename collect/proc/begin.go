@@ -24,6 +24,7 @@ func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask 
 	t = &Tick{Host: host, Ask: ask, Now: now, Kept: kept, table: newTable(rows),
 		Users:  *Keep(kept, func() *Users { return NewUsers(host.Live()) }),
 		walker: *Keep(kept, func() *walker { return &walker{host: host} })}
+	t.walker.programs = Keep(kept, func() sources { return sources{} })
 	t.identify()
 	t.Needs = ask.Extra
 	for _, n := range ask.Want {
@@ -78,9 +79,13 @@ func (t *Tick) walk() {
 	if t.Needs.Has(NeedLocks) {
 		t.Locks, t.LocksErr = t.Host.Locks()
 	}
+	t.walker.self = t.Self
 	t.walker.table, t.walker.threadTypes = t.table, t.threadTypes()
 	procs, err := t.walker.walk(t.Needs, t.infoDemand())
 	t.Fault("processes", err)
+	if s := t.walker.programs; s.forced == FromBPF && s.err != nil {
+		t.Note(fmt.Sprintf("BPF was asked for, and /proc served: %v", s.err))
+	}
 	t.walkFailed, t.unread = err != nil, t.walker.unread
 	t.procs, t.Restless = procs, t.walker.restless
 	t.byPID = make(map[int]*Process, len(procs))

@@ -39,8 +39,8 @@ type Descriptor struct {
 	// Sockets lists the inode numbers of a kind of sockets. A socket's link does not tell its kind; only a dump does.
 	// The thread is in the network namespace net. The kind itself reports what the dump could not read.
 	Sockets func(t *Tick, net uint64) []uint64
-	// Empty lists those of Sockets that hold no message, so Hidden has nothing to count. If Empty is nil, the sockets of
-	// a kind with Hidden may all hold messages.
+	// Empty lists those of Sockets that hold no message, so Hidden has nothing to count. If Empty is nil, the sockets
+	// of a kind with Hidden may all hold messages.
 	Empty func(t *Tick, net uint64) []uint64
 }
 
@@ -85,21 +85,23 @@ func newTable(rows []Descriptor) *table {
 	return t
 }
 
-// declared is the FDKind of the row that declares the link, or 0. Most names of anonymous inodes have
-// brackets around them; those of inotify and BPF have none (fs/notify/inotify/inotify_user.c, kernel/bpf/syscall.c).
+// declared is the FDKind of the row that declares a prefix of the link, or 0.
 func (t *table) declared(link []byte) FDKind {
-	if name, ok := bytes.CutPrefix(link, []byte("anon_inode:")); ok {
-		if n := len(name); n > 2 && name[0] == '[' && name[n-1] == ']' {
-			name = name[1 : n-1]
-		}
-		return t.anon[string(name)]
-	}
 	for _, p := range t.prefixes {
 		if bytes.HasPrefix(link, p.text) {
 			return p.kind
 		}
 	}
 	return 0
+}
+
+// anonymous is the FDKind of the row that declares the name of an anonymous inode, or 0. Most names have brackets
+// around them; those of inotify and BPF have none (fs/notify/inotify/inotify_user.c, kernel/bpf/syscall.c).
+func (t *table) anonymous(name []byte) FDKind {
+	if n := len(name); n > 2 && name[0] == '[' && name[n-1] == ']' {
+		name = name[1 : n-1]
+	}
+	return t.anon[string(name)]
 }
 
 // FDKind is the class of a kind's descriptors. It is 0 for a kind whose descriptors the walk itself recognises.

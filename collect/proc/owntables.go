@@ -76,8 +76,8 @@ func (u FDUse) Awaited(w *Wait) bool {
 var errTooManyThreads = errors.New("too many threads and descriptors to look for threads with tables of their own")
 
 // ownTables adds the descriptors of threads with own tables. scan has read those of the process.
-func (w *walker) ownTables(p *Process, dir process.Dir, buf []byte, scan *fdScan) {
-	if p.Threads < 2 || !w.host.Live() || p.FDErr != nil {
+func (p *Process) ownTables(dir process.Dir, buf []byte, scan *fdScan) {
+	if p.Threads < 2 || !dir.Live() || p.FDErr != nil {
 		return
 	}
 	tids, err := dir.TIDs(buf)
@@ -163,9 +163,7 @@ func (s *fdScan) ofThread(p *Process, dir process.Dir, tid int, buf []byte, shar
 		return
 	}
 	defer of.Close()
-	own := *s
-	own.proc, own.found, own.seen, own.skipped, own.err = of, nil, 0, 0, nil
-	own.risky = s.riskyOf(of) // the thread may be in another mount namespace
+	own := s.ofTable(of)
 	err = of.FDs(buf, own.visit)
 	if err = cmp.Or(err, own.err); err != nil && !sys.Gone(err) {
 		p.OwnErr = err
@@ -173,6 +171,19 @@ func (s *fdScan) ofThread(p *Process, dir process.Dir, tid int, buf []byte, shar
 	if own.seen == 0 || shared(own.found) {
 		return
 	}
+	s.addTable(p, tid, own)
+}
+
+// ofTable is a scan for another table of the process. of is the directory of a thread that has the table.
+func (s *fdScan) ofTable(of process.Dir) *fdScan {
+	own := *s
+	own.proc, own.found, own.seen, own.skipped, own.err = of, nil, 0, 0, nil
+	own.risky = s.riskyOf(of) // the thread may be in another mount namespace
+	return &own
+}
+
+// addTable adds the descriptors of a thread's own table to those of the process.
+func (s *fdScan) addTable(p *Process, tid int, own *fdScan) {
 	p.OwnTables = append(p.OwnTables, OwnTable{[]int{tid}})
 	for i := range own.found {
 		own.found[i].Table = uint16(len(p.OwnTables))

@@ -68,6 +68,16 @@ type walker struct {
 	info        infoDemand // of this tick
 	threadTypes nsTypes    // of this tick: see Tick.threadTypes
 	table       *table
+	self        int // the reader's own pid in /proc
+	programs    *sources
+	sources     []source // of this tick
+}
+
+// clock is a process's CPU clock in nanoseconds. A walk reads the clocks before the tables. A change of the tables
+// after that makes the next tick read them again.
+type clock struct {
+	time int64
+	err  error
 }
 
 type cached struct {
@@ -81,10 +91,14 @@ type cached struct {
 	waits    bool
 	threads  bool
 	risky    int // descriptors that were not looked at: see mountWatch
+	files    int // all open descriptors, when the tables were read
 	proc     *Process
 	known    *Process // proc, with the tables of earlier ticks that this tick did not read
 	err      error    // why proc is nil, if the process may live
 }
+
+// holds reports whether the process has not run since.
+func (c *cached) holds(now clock) bool { return now.err == nil && c.cpu == now.time }
 
 // keep adds the tables of old that this tick did not read. Tabs need different tables, and users change between tabs.
 func (c *cached) keep(old cached) {
@@ -96,7 +110,7 @@ func (c *cached) keep(old cached) {
 	}
 	all, was := *c.proc, old.known
 	if c.fds == 0 {
-		all.FDs, all.FDErr, c.fds, c.risky = was.FDs, was.FDErr, old.fds, old.risky
+		all.FDs, all.FDErr, c.fds, c.risky, c.files = was.FDs, was.FDErr, old.fds, old.risky, old.files
 		all.OwnTables, all.OwnErr = was.OwnTables, was.OwnErr
 	}
 	if !c.maps {
@@ -130,7 +144,10 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 		return nil, err
 	}
 	w.risky.refresh(w.host, needs)
-	found, fresh := w.readAll(pids, needs)
+	clocks := w.clocks(pids)
+	unread, total := w.reading(pids, clocks, needs)
+	w.sources = w.programs.choose(w.host, unread, total)
+	found, fresh := w.readAll(pids, clocks, needs)
 	if needs&completeNeeds != 0 {
 		var late []*Process
 		var lateCached []cached
@@ -183,7 +200,7 @@ func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (
 		if len(pids) == 0 {
 			break
 		}
-		born, read := w.readAll(pids, needs)
+		born, read := w.readAll(pids, w.clocks(pids), needs)
 		for i, pid := range pids {
 			seen[pid] = true
 			p, c := born[i], read[i]
@@ -204,20 +221,27 @@ func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (
 	return late, fresh, nil
 }
 
+// clocks reads the clocks of processes, in a microsecond each.
+func (w *walker) clocks(pids []int) []clock {
+	clocks := make([]clock, len(pids))
+	if !w.host.Live() {
+		return clocks
+	}
+	for i, pid := range pids {
+		clocks[i].time, clocks[i].err = process.CPUTime(pid)
+	}
+	return clocks
+}
+
 // process reads one process. It returns nil if the process is gone. If the process may live, and could not be read,
 // cached has the error.
-func (w *walker) process(pid int, needs schema.Need, buf []byte, l *lane) (*Process, cached) {
+func (w *walker) process(pid int, cpu clock, needs schema.Need, buf []byte, l *lane) (*Process, cached) {
 	dir, err := w.host.OpenProc(pid)
 	if err != nil {
 		return nil, cached{err: failure(err)}
 	}
 	l.start, dir = 0, dir.In(l.Lane)
 	defer dir.Close()
-	cpu, cpuErr := int64(0), error(nil)
-	if w.host.Live() {
-		// The clock is read before the tables. A change of the tables after that makes the next tick read them again.
-		cpu, cpuErr = process.CPUTime(pid)
-	}
 	text, err := dir.Read("stat", buf)
 	if err != nil {
 		return nil, cached{err: failure(err)}
@@ -228,7 +252,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte, l *lane) (*Proc
 	}
 	p.PID = pid // even if a file tree says otherwise: two processes must not have the same number
 	old, ok := w.cache[pid]
-	if !ok || !w.host.Live() || cpuErr != nil || old.start != p.Start || old.cpu != cpu {
+	if !ok || !w.host.Live() || old.start != p.Start || !old.holds(cpu) {
 		old = cached{}
 	}
 	l.start = p.Start
@@ -238,11 +262,11 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte, l *lane) (*Proc
 	}
 	dir, end := w.livingDir(p, dir)
 	defer end()
-	if cpuErr == nil {
-		p.Clock = cpu
+	if cpu.err == nil {
+		p.Clock = cpu.time
 	}
 	w.smallFiles(p, dir, needs, buf)
-	now := cached{start: p.Start, cpu: cpu, proc: p}
+	now := cached{start: p.Start, cpu: cpu.time, proc: p}
 	w.descriptors(p, dir, needs, buf, old, &now)
 	w.fdinfo(p, dir, buf)
 	w.mappings(p, dir, needs, buf, old, &now)

@@ -15,12 +15,13 @@ const memoryNeeds = NeedCmdline | NeedMaps | NeedSyscall | NeedCalls
 
 // batch is a list of processes that goroutines read side by side, each every n-th one.
 type batch struct {
-	pids  []int
-	needs schema.Need
-	found []*Process // nil: not read
-	fresh []cached
-	step  int
-	done  sync.WaitGroup // for the lanes that are not left behind
+	pids   []int
+	clocks []clock
+	needs  schema.Need
+	found  []*Process // nil: not read
+	fresh  []cached
+	step   int
+	done   sync.WaitGroup // for the lanes that are not left behind
 }
 
 // lane is a goroutine of a batch.
@@ -33,9 +34,10 @@ type lane struct {
 
 // readAll reads processes. A goroutine whose read does not come back is left behind: another one goes on in its place,
 // and reads of that process only what answers.
-func (w *walker) readAll(pids []int, needs schema.Need) (found []*Process, fresh []cached) {
-	b := &batch{pids: pids, needs: needs, found: make([]*Process, len(pids)), fresh: make([]cached, len(pids)),
-		step: min(4, runtime.GOMAXPROCS(0), 1+len(pids)/64)}
+func (w *walker) readAll(pids []int, clocks []clock, needs schema.Need) (found []*Process, fresh []cached) {
+	b := &batch{pids: pids, clocks: clocks, needs: needs, found: make([]*Process, len(pids)),
+		fresh: make([]cached, len(pids)),
+		step:  min(4, runtime.GOMAXPROCS(0), 1+len(pids)/64)}
 	lanes := make([]*lane, b.step)
 	for n := range lanes {
 		b.done.Add(1)
@@ -76,7 +78,7 @@ func (w *walker) lane(b *batch, from int) *lane {
 		}()
 		buf := make([]byte, 32<<10)
 		for l.at = from; l.at < len(b.pids); l.at += b.step {
-			b.found[l.at], b.fresh[l.at] = w.process(b.pids[l.at], b.needs, buf, l)
+			b.found[l.at], b.fresh[l.at] = w.process(b.pids[l.at], b.clocks[l.at], b.needs, buf, l)
 		}
 	}()
 	return l

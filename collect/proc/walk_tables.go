@@ -11,6 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -66,21 +67,22 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 	case needs&fdNeeds == 0 || p.KernelThread() || p.Gone():
 	case old.known != nil && old.fds.Has(needs&fdNeeds):
 		p.OwnTables, p.OwnErr = old.known.OwnTables, old.known.OwnErr
-		p.FDs, p.FDErr, now.fds, now.risky = p.pathsNow(dir, old.known.FDs, buf), old.known.FDErr, old.fds, old.risky
+		p.FDs, p.FDErr = p.pathsNow(dir, old.known.FDs, buf), old.known.FDErr
+		now.fds, now.risky, now.files = old.fds, old.risky, old.files
 	default:
 		needs |= old.fds // Tables that were needed before will be needed again.
 		var scan fdScan
 		scan.modes, scan.files = needs.Has(NeedFDModes), needs&(NeedLocks|NeedFDFiles) != 0
+		scan.self = w.host.Live() && p.PID == w.self
 		scan.fileModes = needs.Has(NeedFDFiles)
 		scan.ttys, scan.proc = needs.Has(NeedTTYs), dir
-		scan.risky, scan.riskyOf, scan.table = w.risky.of(dir), w.risky.of, w.table
-		p.FDErr = dir.FDs(buf, scan.visit)
-		if !w.host.Live() { // /proc lists them in ascending order, other file systems do not
-			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
+		scan.watch, scan.risky, scan.riskyOf, scan.table = w.risky.on, w.risky.of(dir), w.risky.of, w.table
+		for _, s := range w.sources {
+			if s.descriptors(p, dir, buf, &scan) {
+				break
+			}
 		}
-		p.FDErr = cmp.Or(p.FDErr, scan.err)
-		w.ownTables(p, dir, buf, &scan)
-		p.FDs, now.fds, now.risky = scan.found, needs&fdNeeds, scan.skipped
+		p.FDs, now.fds, now.risky, now.files = scan.found, needs&fdNeeds, scan.skipped, scan.seen
 		if failure(cmp.Or(p.FDErr, p.OwnErr)) != nil {
 			now.fds = 0
 		}
@@ -128,8 +130,10 @@ type fdScan struct {
 	modes, files bool // of pipes and FIFOs; of every file with a path
 	fileModes    bool
 	ttys         bool
+	self         bool // the process is the reader
 	proc         process.Dir
 	table        *table
+	watch        bool // risky looks
 	risky        func(path []byte) bool
 	riskyOf      func(process.Dir) func(path []byte) bool // risky for the paths of another thread
 	found        []FD
@@ -138,25 +142,40 @@ type fdScan struct {
 	err          error // of the first descriptor that is open and could not be looked at
 }
 
+// entry is a descriptor that a source shows to an fdScan.
+type entry interface {
+	Access() (fdinfo.Access, error)
+	Stat(target []byte) (vfs.FileID, error)
+}
+
+// visit gets a descriptor of /proc. link gets one whose link was read.
 func (s *fdScan) visit(d *process.FDDir, num int, target []byte) {
 	s.seen++
+	s.link(d, num, target)
+}
+
+func (s *fdScan) link(d entry, num int, target []byte) {
 	switch {
 	case len(target) == 0:
 	case bytes.HasPrefix(target, []byte("socket:[")): // the most common links first
 		if ino, ok := scan.LinkInode(target); ok {
-			s.found = append(s.found, FD{Num: int32(num), Kind: FDSocket, Ino: ino})
+			s.socket(num, ino)
 		}
 	case bytes.HasPrefix(target, []byte("pipe:[")):
-		s.pipe(d, num, target)
+		if ino, ok := scan.LinkInode(target); ok {
+			s.pipe(d, num, ino)
+		}
 	default:
 		s.other(d, num, target)
 	}
 }
 
 // other keeps a descriptor that is no pipe and no socket.
-func (s *fdScan) other(d *process.FDDir, num int, target []byte) {
-	if declared := s.table.declared(target); declared != 0 {
-		s.found = append(s.found, FD{Num: int32(num), Kind: declared})
+func (s *fdScan) other(d entry, num int, target []byte) {
+	if name, ok := bytes.CutPrefix(target, []byte("anon_inode:")); ok {
+		s.anonymous(num, name)
+	} else if declared := s.table.declared(target); declared != 0 {
+		s.declared(num, declared)
 	} else if target[0] == '/' {
 		s.path(d, num, target)
 	} else if typ, ino, ok := namespace.ParseLink(target); ok {
@@ -164,23 +183,37 @@ func (s *fdScan) other(d *process.FDDir, num int, target []byte) {
 	}
 }
 
-func (s *fdScan) pipe(d *process.FDDir, num int, target []byte) {
-	ino, ok := scan.LinkInode(target)
+func (s *fdScan) socket(num int, ino uint64) {
+	s.found = append(s.found, FD{Num: int32(num), Kind: FDSocket, Ino: ino})
+}
+
+// anonymous keeps a descriptor on an anonymous inode, if a row declares its name. The reader's own links to BPF
+// programs are there only because the reader looks.
+func (s *fdScan) anonymous(num int, name []byte) {
+	if kind := s.table.anonymous(name); kind != 0 && !(s.self && string(name) == "bpf_link") {
+		s.declared(num, kind)
+	}
+}
+
+func (s *fdScan) declared(num int, kind FDKind) {
+	s.found = append(s.found, FD{Num: int32(num), Kind: kind})
+}
+
+func (s *fdScan) pipe(d entry, num int, ino uint64) {
 	var access fdinfo.Access
 	if s.modes {
 		var err error
-		access, err = d.Access()
-		ok = ok && err == nil
-		s.failed(err)
+		if access, err = d.Access(); err != nil {
+			s.failed(err)
+			return
+		}
 	}
-	if ok {
-		s.found = append(s.found, FD{Num: int32(num), Kind: FDPipe, Access: access, Ino: ino})
-	}
+	s.found = append(s.found, FD{Num: int32(num), Kind: FDPipe, Access: access, Ino: ino})
 }
 
 // path finds FIFOs and files among the descriptors that lead to a path. It must stat the file, and a dead server can
 // make that hang. So it skips files below NFS, FUSE and the like.
-func (s *fdScan) path(d *process.FDDir, num int, target []byte) {
+func (s *fdScan) path(d entry, num int, target []byte) {
 	tty := s.ttys && mayBeTTY(target)
 	if !s.modes && !s.files && !tty {
 		return

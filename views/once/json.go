@@ -47,7 +47,7 @@ func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ O
 	for _, c := range s.Cost {
 		d.raw(",").string(c.Part).raw(":").float(c.Took.Seconds())
 	}
-	d.raw("}}\n")
+	d.raw(",\"source\":").string(string(s.Source)).raw("}}\n")
 	return d.err
 }
 

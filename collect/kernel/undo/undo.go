@@ -69,23 +69,7 @@ func Open(root sys.Root) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoUndos, err)
 	}
-	return &Reader{tasks: tasks, timeNS: timeOffset(root)}, nil
-}
-
-// timeOffset reads the line "boottime SECONDS NANOSECONDS" of our time namespace. Kernels without time namespaces
-// have no such file.
-func timeOffset(root sys.Root) time.Duration {
-	text, err := root.ReadFile("/proc/self/timens_offsets")
-	if err != nil {
-		return 0
-	}
-	for line := range bytes.Lines(text) {
-		var sec, nsec int64
-		if n, _ := fmt.Sscanf(string(line), "boottime %d %d", &sec, &nsec); n == 2 {
-			return time.Duration(sec)*time.Second + time.Duration(nsec)
-		}
-	}
-	return 0
+	return &Reader{tasks: tasks, timeNS: sys.TimeOffset(root)}, nil
 }
 
 // Close ends the program in the kernel.
@@ -190,7 +174,7 @@ func (t *undoTask) undos(timeNS time.Duration) []Undo {
 	for _, e := range t.entries {
 		if n := len(list); n == 0 || list[n-1].SemID != int(e.SemID) {
 			list = append(list,
-				Undo{PID: int(t.PID), Start: (t.Start + uint64(timeNS)) / (uint64(time.Second) / sys.ClockTick),
+				Undo{PID: int(t.PID), Start: sys.StartTicks(t.Start, timeNS),
 					Comm: string(comm), IPCNS: uint64(t.IPCNS), SemID: int(e.SemID)})
 		}
 		last := &list[len(list)-1]

@@ -44,6 +44,9 @@ func (f FileID) IsFIFO() bool { return f.Mode&unix.S_IFMT == unix.S_IFIFO }
 // IsRegular is true for a regular file. memfds and POSIX queues are regular files.
 func (f FileID) IsRegular() bool { return f.Mode&unix.S_IFMT == unix.S_IFREG }
 
+// IsCharDevice is true for a character device, such as a terminal.
+func (f FileID) IsCharDevice() bool { return f.Mode&unix.S_IFMT == unix.S_IFCHR }
+
 // IDOf is the identity in an answer of statx.
 func IDOf(st *unix.Statx_t) FileID {
 	return FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode),

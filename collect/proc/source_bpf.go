@@ -1,0 +1,134 @@
+package proc
+
+import (
+	"cmp"
+	"os"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/openfile"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
+)
+
+// bpfSource is what BPF programs listed at the beginning of a tick.
+type bpfSource struct {
+	files *openfile.Table
+}
+
+// descriptors tells nothing of a process that refuses its descriptors in /proc. Then /proc gives the reason.
+func (b *bpfSource) descriptors(p *Process, dir process.Dir, buf []byte, scan *fdScan) bool {
+	first := p.Living()
+	files, ok := b.files.Files(first, p.Start)
+	if !ok || !b.mayTrace(dir, first, files, buf) {
+		return false
+	}
+	for i := range files.Len() {
+		scan.file(dir, files.At(i), buf)
+	}
+	p.FDErr = scan.err
+	for _, tid := range b.files.OwnTables(p.PID) {
+		if int(tid) != first {
+			b.ownTable(p, dir, int(tid), files.Table(), buf, scan)
+		}
+	}
+	return true
+}
+
+// mayTrace asks for the right to read the links of the thread's descriptors. kcmp(2) needs the same right, and costs a
+// sixth of readlink(2).
+func (b *bpfSource) mayTrace(dir process.Dir, tid int, files openfile.Files, buf []byte) bool {
+	_, err := dir.SameFiles(os.Getpid(), tid)
+	if err != nil && !sys.Denied(err) { // a kernel without kcmp
+		_, err = dir.FDLink(int(files.At(0).FD()), buf)
+	}
+	return err == nil
+}
+
+// ownTable adds the descriptors of a thread in another table than that of the process.
+func (b *bpfSource) ownTable(p *Process, dir process.Dir, tid int, shared uint64, buf []byte, scan *fdScan) {
+	files, ok := b.files.Files(tid, p.Start)
+	if !ok || files.Table() == shared {
+		return
+	}
+	i := slices.IndexFunc(p.OwnTables, func(own OwnTable) bool {
+		other, ok := b.files.Files(own.TIDs[0], p.Start)
+		return ok && other.Table() == files.Table()
+	})
+	if i >= 0 {
+		p.OwnTables[i].TIDs = append(p.OwnTables[i].TIDs, tid)
+		return
+	}
+	of, err := dir.OfThread(tid)
+	if err != nil {
+		p.OwnErr = cmp.Or(p.OwnErr, failure(err))
+		return
+	}
+	defer of.Close()
+	own := scan.ofTable(of)
+	for i := range files.Len() {
+		own.file(of, files.At(i), buf)
+	}
+	p.OwnErr = cmp.Or(p.OwnErr, own.err)
+	scan.addTable(p, tid, own)
+}
+
+// file gets a descriptor of the BPF program. Only descriptors whose path is needed get their link read.
+func (s *fdScan) file(dir process.Dir, f openfile.File, buf []byte) {
+	s.seen++
+	num := int(f.FD())
+	switch f.Class() {
+	case openfile.Socket:
+		s.socket(num, f.Ino())
+		return
+	case openfile.Pipe:
+		s.pipe(openFile{f, dir}, num, f.Ino())
+		return
+	case openfile.Anon:
+		s.anonymous(num, f.Name())
+		return
+	}
+	if f.HasPath() {
+		switch {
+		case s.watch && (s.modes || s.files) && vfs.MayHang(string(f.Name())):
+			s.skipped++
+			return
+		case !s.wantsPath(f.ID()):
+			return
+		}
+	}
+	target, err := dir.FDLink(num, buf)
+	switch {
+	case err != nil && !sys.Gone(err):
+		s.err = cmp.Or(s.err, err)
+	case err != nil: // closed meanwhile
+	case f.HasPath() && len(target) > 0 && target[0] == '/':
+		s.link(openFile{f, dir}, num, target)
+	default:
+		s.link(dir.FD(num), num, target)
+	}
+}
+
+// wantsPath reports whether some mechanism needs the path of the file.
+func (s *fdScan) wantsPath(id vfs.FileID) bool {
+	return s.files || s.modes && id.IsFIFO() || s.ttys && id.IsCharDevice()
+}
+
+// openFile is a descriptor of the BPF program as an entry.
+type openFile struct {
+	openfile.File
+	dir process.Dir
+}
+
+// Access never fails.
+func (f openFile) Access() (fdinfo.Access, error) { return f.File.Access(), nil }
+
+// Stat asks the file system if its stat gives other numbers than the inode. It asks for devices, too.
+func (f openFile) Stat(target []byte) (vfs.FileID, error) {
+	id := f.ID()
+	if !f.Stated() || !id.IsRegular() && !id.IsFIFO() && !id.IsDir() {
+		return f.dir.FD(int(f.FD())).Stat(target)
+	}
+	return id, nil
+}
