@@ -29,7 +29,7 @@ func fullListeners(x *examination) []schema.Finding {
 		listens := r.File == nil && r.State == sock.SocketListen
 		untold = untold || listens && !r.Diag
 		if listens && r.Diag && r.RecvQueue > r.SendQueue {
-			full = append(full, fullListener{ref: ref, at: kinds.UnixName(&r.UnixSocket).Str(), waiting: r.RecvQueue,
+			full = append(full, fullListener{ref: ref, at: kinds.UnixName(r.UnixSocket).Str(), waiting: r.RecvQueue,
 				backlog: r.SendQueue, holders: r.Ends().Holders, fails: "connect to it waits, or fails with EAGAIN"})
 		}
 	})

@@ -37,6 +37,15 @@ func dumpInet(t *proc.Tick, net uint64) ([]sock.InetSocket, error) {
 	return dumpOnce(t, net, func() ([]sock.InetSocket, error) { return t.Host.InetSockets(askTCP(t)) })
 }
 
+// pointersTo lists the sockets of a dump, to sort them without moving them.
+func pointersTo[S any](list []S) []*S {
+	pointers := make([]*S, len(list))
+	for i := range list {
+		pointers[i] = &list[i]
+	}
+	return pointers
+}
+
 // sortedDump is a dump to keep and to change, in order.
 func sortedDump[S any](list []S, compare func(a, b S) int) []S {
 	list = slices.Clone(list)

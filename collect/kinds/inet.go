@@ -199,7 +199,7 @@ func collectInet(t *proc.Tick) ([]*schema.Object, error) { return inetIn(t, inNe
 
 func inetIn(t *proc.Tick, visit netVisit) ([]*schema.Object, error) {
 	var objects []*schema.Object
-	err := visit(t, func(at proc.Place) error {
+	err := visit(t, func(at *proc.Place) error {
 		more, err := inetSockets(t, at)
 		objects = append(objects, more...)
 		return err
@@ -209,7 +209,7 @@ func inetIn(t *proc.Tick, visit netVisit) ([]*schema.Object, error) {
 
 // inetSockets lists the sockets of the thread's network namespace. An address is only valid within one network
 // namespace.
-func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
+func inetSockets(t *proc.Tick, at *proc.Place) ([]*schema.Object, error) {
 	sockets, err := dumpInet(t, at.Ino)
 	sockets = withoutSubflows(sortedDump(sockets, compareInet))
 	objects := make([]*schema.Object, 0, len(sockets))

@@ -29,7 +29,7 @@ func Netlink() *Mechanism {
 		Needs: SocketNeeds, Relates: HolderNeeds,
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
 			return collectSockets(t, t.Host.NetlinkSockets, func(s *sock.NetlinkSocket) uint64 { return s.Inode },
-				func(s *sock.NetlinkSocket, at proc.Place) (*NetlinkRow, schema.Ref) {
+				func(s *sock.NetlinkSocket, at *proc.Place) (*NetlinkRow, schema.Ref) {
 					r := &NetlinkRow{Socket: newSocket(t, schema.Netlink, at, s.Inode, 0), NetlinkSocket: *s}
 					return r, r.Ref
 				})

@@ -78,7 +78,7 @@ func packetColumns() []schema.Column {
 func collectPackets(t *proc.Tick) ([]*schema.Object, error) {
 	devices := map[uint64]map[uint32]string{} // by network namespace: each has its own interfaces
 	return collectSockets(t, t.Host.PacketSockets, func(s *sock.PacketSocket) uint64 { return s.Inode },
-		func(s *sock.PacketSocket, at proc.Place) (*PacketRow, schema.Ref) {
+		func(s *sock.PacketSocket, at *proc.Place) (*PacketRow, schema.Ref) {
 			if devices[at.Ino] == nil {
 				devices[at.Ino] = map[uint32]string{}
 			}

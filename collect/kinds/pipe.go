@@ -121,17 +121,20 @@ func CanRead(fd *proc.FD) bool { return fd.Access&fdinfo.CanRead != 0 }
 func CanWrite(fd *proc.FD) bool { return fd.Access&fdinfo.CanWrite != 0 }
 
 func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Object {
-	ids := t.Targets(fds)
-	if kind == schema.Fifo {
-		ids = append(ids, t.OpenedFIFOs()...)
+	ids, usesOf := t.Targets(fds)
+	if opened := t.OpenedFIFOs(); kind == schema.Fifo && len(opened) > 0 {
+		ids = append(ids, opened...)
 		slices.SortFunc(ids, proc.FileID.Compare)
 		ids = slices.Compact(ids)
+		usesOf = func(n int) []proc.FDUse { return t.FDUses(fds, ids[n].Dev, ids[n].Ino) }
 	}
-	objects := make([]*schema.Object, 0, len(ids))
-	for _, id := range ids {
+	rows, objects := NewObjects[PipeRow](len(ids))
+	for i, id := range ids {
 		ref := schema.Ref{Kind: kind, Space: id.Dev, ID: id.Ino}
-		uses := t.FDUses(fds, id.Dev, id.Ino)
-		r := &PipeRow{ID: id, Uses: uses, Owner: schema.None(schema.TypeString),
+		uses := usesOf(i)
+		objects[i].Ref = ref
+		r := &rows[i]
+		*r = PipeRow{ID: id, Uses: uses, Owner: schema.None(schema.TypeString),
 			readers: t.Holders(uses, CanRead), writers: t.Holders(uses, CanWrite),
 			Waits: t.WaitersOf(proc.WaitKey{Kind: kind, Dev: id.Dev, ID: id.Ino})}
 		r.Path = r.anyPath()
@@ -142,7 +145,6 @@ func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Obj
 			r.correctEnds()
 		}
 		pipeFill(t, ref, r)
-		objects = append(objects, &schema.Object{Ref: ref, Row: r})
 	}
 	return objects
 }

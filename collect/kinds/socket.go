@@ -37,13 +37,13 @@ type Socket struct {
 	listenProof schema.Proof
 	waiting     []*Socket // of a listener: connections that wait for accept
 	uid, Owner  schema.Value
-	place       proc.Place   // its network namespace
+	place       *proc.Place  // its network namespace
 	holders     schema.Value // processes that have it open
 	waiters     schema.Value // processes of this machine that wait for a listener's accept
 }
 
 // newSocket makes the shared part, with the holders if they are wanted.
-func newSocket(t *proc.Tick, kind schema.Kind, at proc.Place, inode, cookie uint64) Socket {
+func newSocket(t *proc.Tick, kind schema.Kind, at *proc.Place, inode, cookie uint64) Socket {
 	s := Socket{Ref: schema.Ref{Kind: kind, Space: at.Space, ID: inode}, place: at, inode: inode,
 		waiters: schema.None(schema.TypeEndpoints),
 		uid:     schema.Uncollected(schema.TypeInt), Owner: schema.Uncollected(schema.TypeString)}
@@ -110,18 +110,19 @@ func netColumns() []schema.Column {
 }
 
 // netVisit runs collect in network namespaces.
-type netVisit func(t *proc.Tick, collect func(at proc.Place) error) error
+type netVisit func(t *proc.Tick, collect func(at *proc.Place) error) error
 
 // inNetSpaces is a netVisit to the reader's own network namespace, and to the others if they are wanted.
-func inNetSpaces(t *proc.Tick, collect func(at proc.Place) error) error {
-	err := collect(t.OwnPlace("net"))
+func inNetSpaces(t *proc.Tick, collect func(at *proc.Place) error) error {
+	own := t.OwnPlace("net")
+	err := collect(&own)
 	if !t.AllNamespaces {
 		return err
 	}
 	others := t.OtherNetSpaces()
 	denied := 0
 	for _, err := range t.Host.VisitNamespaces(proc.Entries(others),
-		func(i int) error { return collect(t.Place("net", others[i].Ino)) }) {
+		func(i int) error { return collect(netPlace(t, others[i].Ino)) }) {
 		switch {
 		case !namespace.Entered(err) && sys.Denied(err):
 			denied++
@@ -133,10 +134,15 @@ func inNetSpaces(t *proc.Tick, collect func(at proc.Place) error) error {
 	return err
 }
 
+func netPlace(t *proc.Tick, ino uint64) *proc.Place {
+	at := t.Place("net", ino)
+	return &at
+}
+
 // inNetSpace is a netVisit to one network namespace.
 func inNetSpace(s *proc.Space) netVisit {
-	return func(t *proc.Tick, collect func(at proc.Place) error) error {
-		return t.Host.VisitNamespace(s.Namespace, func() error { return collect(t.Place("net", s.Ino)) })
+	return func(t *proc.Tick, collect func(at *proc.Place) error) error {
+		return t.Host.VisitNamespace(s.Namespace, func() error { return collect(netPlace(t, s.Ino)) })
 	}
 }
 
@@ -252,10 +258,10 @@ func heldColumns() []schema.Column {
 
 // collectSockets lists the sockets of one family in the wanted network namespaces, by inode.
 func collectSockets[S, T any](t *proc.Tick, list func() ([]S, error), inode func(*S) uint64,
-	row func(*S, proc.Place) (*T, schema.Ref)) ([]*schema.Object, error) {
+	row func(*S, *proc.Place) (*T, schema.Ref)) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	seen := map[schema.Ref]bool{}
-	err := inNetSpaces(t, func(at proc.Place) error {
+	err := inNetSpaces(t, func(at *proc.Place) error {
 		sockets, err := dumpOnce(t, at.Ino, list)
 		sockets = sortedDump(sockets, func(a, b S) int { return cmp.Compare(inode(&a), inode(&b)) })
 		for i := range sockets {

@@ -15,10 +15,10 @@ import (
 // UnixRow is an AF_UNIX socket.
 type UnixRow struct {
 	Socket
-	sock.UnixSocket
-	peerName schema.Value
-	inFlight schema.Value
-	File     *vfs.PosixFile // of a path that no socket is bound to; nil for sockets
+	*sock.UnixSocket // in a dump that nobody changes
+	peerName         schema.Value
+	inFlight         schema.Value
+	File             *vfs.PosixFile // of a path that no socket is bound to; nil for sockets
 }
 
 // Unix is the Mechanism of UNIX sockets.
@@ -79,7 +79,7 @@ func unixColumns() []schema.Column {
 			"of a listener the most clients that may wait, else bytes of memory that sent and unread data takes",
 			func(r *row) schema.Value { return count(r.SendQueue, r.Diag) }),
 		text("path", 30, "path it is bound to; @name if abstract",
-			func(r *row) schema.Value { return UnixName(&r.UnixSocket) }),
+			func(r *row) schema.Value { return UnixName(r.UnixSocket) }),
 		col("peer", schema.TypeRef, 12, SocketNeeds, "socket at the other end", func(r *row) schema.Value {
 			if !r.Diag {
 				return schema.Uncollected(schema.TypeRef)
@@ -131,33 +131,43 @@ func collectUnix(t *proc.Tick) ([]*schema.Object, error) { return unixSockets(t,
 
 func unixSockets(t *proc.Tick, visit netVisit) ([]*schema.Object, error) {
 	var objects []*schema.Object
-	rows := map[uint64]*UnixRow{}
+	var rows map[uint64]*UnixRow
 	// Inode numbers are unique on the machine. A path leads to a socket of any network namespace. So the two ends of a
 	// connection may be in two namespaces.
-	err := visit(t, func(at proc.Place) error {
+	err := visit(t, func(at *proc.Place) error {
 		sockets, err := DumpUnix(t, at.Ino)
 		// The kernel's order is that of a hash table. Rows must stay in place.
-		sockets = sortedDump(sockets, func(a, b sock.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
-		objects = slices.Grow(objects, len(sockets))
-		for _, s := range sockets {
+		sorted := pointersTo(sockets)
+		slices.SortFunc(sorted, func(a, b *sock.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
+		if rows == nil {
+			rows = make(map[uint64]*UnixRow, len(sockets))
+		}
+		room, found := NewObjects[UnixRow](len(sockets))
+		n := 0
+		for _, s := range sorted {
 			// While sockets come and go, a dump may list one twice.
 			if rows[s.Inode] != nil {
 				continue
 			}
-			r := &UnixRow{UnixSocket: s, Socket: newSocket(t, schema.Unix, at, s.Inode, s.Cookie)}
+			r := &room[n]
+			r.UnixSocket = s
+			r.Socket = newSocket(t, schema.Unix, at, s.Inode, s.Cookie)
 			if s.HasUID {
 				r.setOwner(t, s.UID)
 			}
-			rows[s.Inode] = r
-			objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
+			rows[s.Inode], found[n].Ref = r, r.Ref
+			n++
 		}
+		objects = append(objects, found[:n]...)
 		return err
 	})
-	for _, r := range rows {
+	for _, o := range objects {
+		r := o.Row.(*UnixRow)
 		r.join(rows)
 		setInFlight(t, r)
 	}
-	for _, r := range rows {
+	for _, o := range objects {
+		r := o.Row.(*UnixRow)
 		r.peerName = r.otherName(rows)
 		if r.State == sock.SocketListen {
 			r.setWaiters(t)
@@ -168,7 +178,7 @@ func unixSockets(t *proc.Tick, visit netVisit) ([]*schema.Object, error) {
 
 // UnboundPath makes the object of a path that no socket is bound to, from its file.
 func UnboundPath(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
-	r := &UnixRow{UnixSocket: sock.UnixSocket{Naming: sock.UnixPath, Name: file.Name, UID: file.UID, HasUID: true},
+	r := &UnixRow{UnixSocket: &sock.UnixSocket{Naming: sock.UnixPath, Name: file.Name, UID: file.UID, HasUID: true},
 		File: file}
 	r.Ref = schema.Ref{Kind: schema.Unix, Name: file.Name, Gen: file.Ino}
 	r.setOwner(t, file.UID)
@@ -264,13 +274,13 @@ func (r *UnixRow) otherName(rows map[uint64]*UnixRow) schema.Value {
 	case other == nil:
 		return schema.None(schema.TypeString)
 	}
-	return UnixName(&rows[other.inode].UnixSocket)
+	return UnixName(rows[other.inode].UnixSocket)
 }
 
 // unixLabel is the socket's name, or the other end's name, or the two commands.
 func unixLabel(o *schema.Object) string {
 	r := o.Row.(*UnixRow)
-	switch name := UnixName(&r.UnixSocket); {
+	switch name := UnixName(r.UnixSocket); {
 	case name.IsKnown():
 		return name.Str()
 	case r.peerName.IsKnown():

@@ -74,7 +74,7 @@ func collectVsocks(t *proc.Tick) ([]*schema.Object, error) {
 func listVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schema.Object, error) {
 	var rows []*VsockRow
 	objects, err := collectSockets(t, list, func(s *sock.VsockSocket) uint64 { return s.Inode },
-		func(s *sock.VsockSocket, at proc.Place) (*VsockRow, schema.Ref) {
+		func(s *sock.VsockSocket, at *proc.Place) (*VsockRow, schema.Ref) {
 			r := &VsockRow{Socket: newSocket(t, schema.Vsock, at, s.Inode, s.Cookie), VsockSocket: *s}
 			rows = append(rows, r)
 			return r, r.Ref

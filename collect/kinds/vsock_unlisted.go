@@ -75,9 +75,9 @@ func unlistedVsock(t *proc.Tick, u proc.FDUse) (*VsockRow, error) {
 	case sys.Gone(err):
 		return nil, nil
 	case sys.Denied(err):
-		return &VsockRow{Socket: newSocket(t, schema.Vsock, at, s.Inode, 0), VsockSocket: s, unseen: true}, nil
+		return &VsockRow{Socket: newSocket(t, schema.Vsock, &at, s.Inode, 0), VsockSocket: s, unseen: true}, nil
 	case err != nil:
 		return nil, err
 	}
-	return &VsockRow{Socket: newSocket(t, schema.Vsock, at, s.Inode, 0), VsockSocket: s}, nil
+	return &VsockRow{Socket: newSocket(t, schema.Vsock, &at, s.Inode, 0), VsockSocket: s}, nil
 }

@@ -41,7 +41,7 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 	b := &bound{inodes: map[uint32]bool{}, names: map[string]bool{}, seen: map[uint64]bool{},
 		coverage: relate.Coverage{Complete: true}}
 	for _, o := range listed {
-		b.add(&o.Row.(*kinds.UnixRow).UnixSocket)
+		b.add(o.Row.(*kinds.UnixRow).UnixSocket)
 	}
 	if !l.AllNamespaces {
 		closed := 0

@@ -60,9 +60,10 @@ type Tick struct {
 
 	table        *table
 	walker       *walker
-	memos        map[any]any // see Memo
-	foundOutside bool        // a process outside this pid namespace holds an object
-	walkFailed   bool        // /proc could not be listed
+	memos        map[any]any       // see Memo
+	ends         []schema.Endpoint // see endpointRoom
+	foundOutside bool              // a process outside this pid namespace holds an object
+	walkFailed   bool              // /proc could not be listed
 	unread       unread
 	procs        []*Process // in ascending order of pids, as in /proc
 	byPID        map[int]*Process
@@ -144,7 +145,10 @@ func (t *Tick) Ancestry() []*Process {
 // Unseen counts the processes whose part of the source ("fd", "maps", "syscall") could not be read. All processes that
 // /proc hides count as one more.
 func (t *Tick) Unseen(source string) int {
-	n := len(t.Refused(source)) + t.Unread()
+	n := t.Unread()
+	if s := t.unseen[source]; s != nil {
+		n += len(s.denied) + len(s.failed)
+	}
 	if t.Hides {
 		n++
 	}
@@ -228,60 +232,37 @@ func StartedAfter(start time.Time, sec int64) bool {
 // is unshare --pid without --mount-proc. The pids from system calls then do not match those in /proc.
 func (t *Tick) OtherPIDs() bool { return t.Host.Live() && len(t.procs) > 0 && t.Self != os.Getpid() }
 
-// FDUse is one process's descriptor on an object.
-type FDUse struct {
-	Process *Process
-	FD      *FD
-}
-
-type fdTarget struct {
-	Kind FDKind
-	Dev  uint64 // 0 for pipes and sockets, whose inode numbers are unique on the machine
-	Ino  uint64
-}
-
-// FDUses lists the descriptors on the object. Processes with unreadable descriptors are missing: see Unseen("fd").
-func (t *Tick) FDUses(kind FDKind, dev, ino uint64) []FDUse {
-	return Memo(t, indexFDs)[fdTarget{kind, dev, ino}]
-}
-
-// Targets lists the distinct objects that open descriptors of a class lead to, by device and inode.
-func (tick *Tick) Targets(kind FDKind) []FileID {
-	var ids []FileID
-	for t := range Memo(tick, indexFDs) {
-		if t.Kind == kind {
-			ids = append(ids, FileID{t.Dev, t.Ino})
-		}
-	}
-	slices.SortFunc(ids, FileID.Compare)
-	return ids
-}
-
-// fdIndex holds the descriptors of all processes by the object that they lead to.
-type fdIndex map[fdTarget][]FDUse
-
-func indexFDs(tick *Tick) fdIndex {
-	index := fdIndex{}
-	for _, p := range tick.procs {
-		for i := range p.FDs {
-			fd := &p.FDs[i]
-			t := fdTarget{fd.Kind, fd.Dev, fd.Ino}
-			index[t] = append(index[t], FDUse{p, fd})
-		}
-	}
-	return index
-}
-
 // Holders turns descriptors into a cell: each descriptor that passes is one endpoint. If processes refused to show
 // their descriptors, the cell is partial, or denied if it would be empty.
 func (t *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
-	var ends []schema.Endpoint
+	n := len(uses)
+	if pass != nil {
+		n = 0
+		for _, u := range uses {
+			if pass(u.FD) {
+				n++
+			}
+		}
+	}
+	ends := t.endpointRoom(n)
 	for _, u := range uses {
 		if pass == nil || pass(u.FD) {
 			ends = append(ends, t.UseEndpoint(u, u.FD.Access.String()))
 		}
 	}
 	return schema.Endpoints(ends, t.Unseen("fd") > 0)
+}
+
+// endpointRoom is an empty list with room for n endpoints. Most lists of a snapshot have one endpoint: they share
+// memory, so that tens of thousands need few allocations.
+func (t *Tick) endpointRoom(n int) []schema.Endpoint {
+	const most = 512
+	if n > cap(t.ends)-len(t.ends) {
+		t.ends = make([]schema.Endpoint, 0, max(n, 8, min(most, 2*cap(t.ends))))
+	}
+	begin := len(t.ends)
+	t.ends = t.ends[:begin+n]
+	return t.ends[begin : begin : begin+n]
 }
 
 // HoldEdges adds an edge from each process that has the object open.

@@ -27,5 +27,15 @@ func (n *Note[T]) Set(o *Object, value *T) {
 	o.notes = append(o.notes, note{n, value})
 }
 
+// RoomForNotes makes room for a note on each object that has none, in one allocation.
+func RoomForNotes(objects []*Object) {
+	room := make([]note, len(objects))
+	for i, o := range objects {
+		if o.notes == nil {
+			o.notes = room[i : i : i+1]
+		}
+	}
+}
+
 // note is one value and the Note that it belongs to.
 type note struct{ of, value any }

@@ -37,7 +37,9 @@ func (v Via) AtSide(side string) Via {
 }
 
 // EventsOnFD is the way of an epoll instance that waits for events on a descriptor: "fd 3 in,et".
-func EventsOnFD(num int, events string) Via { return Via{form: viaFDEvents, n: int32(num), text: events} }
+func EventsOnFD(num int, events string) Via {
+	return Via{form: viaFDEvents, n: int32(num), text: events}
+}
 
 // ByMappings is a number of mappings: "2 mappings".
 func ByMappings(n int) Via { return Via{form: viaMappings, n: int32(n)} }

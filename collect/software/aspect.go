@@ -72,17 +72,20 @@ func appColumns(_ schema.Kind, needs schema.Need) []schema.Column {
 }
 
 // fillApps sets the software of the objects that somebody asked for.
-func fillApps(t *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Object) {
+func fillApps(t *proc.Tick, kind schema.Kind, _ schema.Need, objects []*schema.Object) {
+	if t.Wants(kind, NeedSignatures) {
+		schema.RoomForNotes(objects)
+	}
 	none := new(Match) // shared by all objects of unknown software
 	for _, o := range objects {
 		if !t.WantsFor(o.Ref, NeedSignatures) {
 			continue
 		}
+		found := none
 		if m := matchOf(t, SubjectOf(t, o)); m.ID != "" {
-			appNote.Set(o, &m)
-		} else {
-			appNote.Set(o, none)
+			found = new(m)
 		}
+		appNote.Set(o, found)
 	}
 }
 
@@ -150,7 +153,7 @@ func SubjectOf(t *proc.Tick, o *schema.Object) Subject {
 		if r.File != nil {
 			return fileSubject(t, o.Ref.Kind, r.File)
 		}
-		s := Subject{Kind: schema.Unix, Name: kinds.UnixName(&r.UnixSocket).Str(), Unread: !r.HasUID}
+		s := Subject{Kind: schema.Unix, Name: kinds.UnixName(r.UnixSocket).Str(), Unread: !r.HasUID}
 		if r.HasUID {
 			s.UID, s.CUID, s.User = r.UID, r.UID, t.Users.User(r.UID)
 		}

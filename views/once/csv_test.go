@@ -1,7 +1,11 @@
 package once
 
 import (
+	"encoding/csv"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -27,8 +31,26 @@ func TestCSVCells(t *testing.T) {
 		"":                    schema.None(schema.TypeString),
 		"denied":              schema.Refused(schema.TypeString),
 	} {
-		if got := csvCell(v, views.Format{Bytes: true}); got != want {
-			t.Errorf("%+v is %q, want %q", v, got, want)
+		line := string(appendCSVCell([]byte("before,"), v, views.Format{Bytes: true})) + ",after"
+		got, err := csv.NewReader(strings.NewReader(line)).Read()
+		if diff := cmp.Diff([]string{"before", want, "after"}, got); err != nil || diff != "" {
+			t.Errorf("%+v: %v\n%s", v, err, diff)
+		}
+	}
+}
+
+// A field has quotes where encoding/csv writes them.
+func TestCSVQuotes(t *testing.T) {
+	for _, text := range []string{"", "a", "a b", " a", "a ", "a,b", `say "a"`, `"`, `\.`, `\.a`, "\u00a0a", "\u2003", "é",
+		"a\nb", "\xff", ",", "'", "a;b", "\ta"} {
+		var want strings.Builder
+		w := csv.NewWriter(&want)
+		if err := w.Write([]string{"x", text}); err != nil {
+			t.Fatal(err)
+		}
+		w.Flush()
+		if got := string(endCSVField(append([]byte("x,"), text...), 2)) + "\n"; got != want.String() {
+			t.Errorf("%q is %q, want %q", text, got, want.String())
 		}
 	}
 }

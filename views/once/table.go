@@ -2,16 +2,12 @@ package once
 
 import (
 	"bufio"
-	"encoding/csv"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kinds"
-	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
 
@@ -122,63 +118,4 @@ func spaces(w *bufio.Writer, n int) {
 	for range n {
 		w.WriteByte(' ')
 	}
-}
-
-// csvCell is the text of a cell. A spreadsheet computes a text that begins with =, +, - or @, even in quotes;
-// an apostrophe in front keeps it a text (OWASP, CSV Injection). Control characters are visible escapes already.
-func csvCell(v schema.Value, f views.Format) string {
-	text := views.Text(v, f)
-	switch v.Type() {
-	case schema.TypeString, schema.TypeList:
-		if v.IsKnown() && startsFormula(text) {
-			return "'" + text
-		}
-	}
-	return text
-}
-
-// startsFormula is true for a text that some spreadsheet takes for a formula. Japanese ones also take the wide signs.
-func startsFormula(text string) bool {
-	r, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, " "))
-	return strings.ContainsRune("=+-@\uff1d\uff0b\uff0d\uff20", r)
-}
-
-// writeCSV writes one table (RFC 4180) for all kinds. It has each column of any kind once; ref tells the kind. Sizes
-// are bytes, durations are seconds, times are RFC 3339. See csvCell for texts.
-func writeCSV(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Options) error {
-	o.Format.Bytes = true
-	var ids []string
-	for _, s := range sections {
-		for _, c := range s.Columns {
-			if !slices.Contains(ids, c.ID) {
-				ids = append(ids, c.ID)
-			}
-		}
-	}
-	out := csv.NewWriter(w)
-	if !o.NoHeadings {
-		if err := out.Write(ids); err != nil {
-			return err
-		}
-	}
-	for _, s := range sections {
-		at := make([]int, len(ids))
-		for n, id := range ids {
-			at[n] = slices.IndexFunc(s.Columns, func(c schema.Column) bool { return c.ID == id })
-		}
-		cells := make([]string, len(ids))
-		for _, object := range s.Rows {
-			for n, column := range at {
-				cells[n] = ""
-				if column >= 0 {
-					cells[n] = csvCell(s.Columns[column].Get(object), o.Format)
-				}
-			}
-			if err := out.Write(cells); err != nil {
-				return err
-			}
-		}
-	}
-	out.Flush()
-	return out.Error()
 }

@@ -21,20 +21,23 @@ const (
 
 // UnixSocket is one AF_UNIX socket of the network namespace.
 type UnixSocket struct {
-	Type   SocketType
-	State  SocketState
 	Inode  uint64 // in sockfs: the number N in the link socket:[N] of /proc/PID/fd
 	Cookie uint64 // unique until the next boot; 0 without Diag
+	Type   SocketType
+	State  SocketState
 	Naming UnixNaming
+	// Diag means that the data comes from sock_diag. /proc/net/unix has no cookie, file, peer, queues, shutdown or
+	// pending clients.
+	Diag     bool
+	HasUID   bool // since Linux 5.3
+	Shutdown Shutdown
+	UID      uint32 // of the socket's creator, in the reader's user namespace
 	// Name is the path or abstract name as bytes. It lacks the NUL at a path's end and the NUL before an abstract name.
 	// In /proc/net/unix, a NUL inside an abstract name is '@'.
 	Name string
 	// FileInode and FileDevice identify the socket's file; 0 if it has none. FileDevice is an st_dev.
 	FileInode, FileDevice uint64
 
-	// Diag means that the data comes from sock_diag. /proc/net/unix has no cookie, file, peer, queues, shutdown or
-	// pending clients.
-	Diag bool
 	// Peer is the inode of the other end. 0: there is none, or the socket is a client that waits for accept.
 	Peer uint64
 	// Pending are the inodes of the clients that wait for a listener's accept, in their order. Beyond some 8,000
@@ -43,9 +46,6 @@ type UnixSocket struct {
 	// RecvQueue and SendQueue of a listener: the clients that wait, and their limit (listen's backlog). Of other
 	// sockets: bytes to read (SOCK_DGRAM: only of the first datagram), and memory of sent and unread data.
 	RecvQueue, SendQueue uint32
-	Shutdown             Shutdown
-	UID                  uint32 // of the socket's creator, in the reader's user namespace
-	HasUID               bool   // since Linux 5.3
 }
 
 // include/uapi/linux/unix_diag.h
@@ -95,15 +95,16 @@ func diagUnixSockets() ([]UnixSocket, error) {
 		return nil, err
 	}
 	defer c.close()
-	var rows []UnixSocket
+	var list gathered[UnixSocket]
 	pending := false
 	err = c.dump(unixDiagRequest(^uint32(0), unixShowName|unixShowVFS|unixShowPeer|unixShowRqlen|unixShowUID),
 		func(b []byte) {
 			if s, ok := parseUnixDiag(b); ok {
-				rows = append(rows, s)
+				list.add(s)
 				pending = pending || s.State == SocketListen && s.RecvQueue > 0
 			}
 		})
+	rows := list.all()
 	if err != nil || !pending {
 		return rows, err
 	}
