@@ -97,6 +97,8 @@ func kernelRooms() map[string][]string {
 		"collect/kernel/blocker":   {"collect/kernel/sys", "collect/kernel/bpf"},
 		"collect/kernel/openfile": {"collect/kernel/sys", "collect/kernel/bpf", "collect/kernel/fdinfo",
 			"collect/kernel/process", "collect/kernel/vfs"},
+		"collect/kernel/task": {"collect/kernel/sys", "collect/kernel/bpf", "collect/kernel/namespace",
+			"collect/kernel/process"},
 		"collect/kernel/process": {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs",
 			"collect/kernel/fdinfo", "collect/kernel/sysv"},
 	}
@@ -117,7 +119,7 @@ func onlyIn() []struct {
 		{"github.com/prometheus/procfs", nil},
 		{"golang.org/x/sys/unix", append(slices.Sorted(maps.Keys(kernelRooms())), "collect/kernel", "demo")},
 		{"github.com/cilium/ebpf", []string{"collect/kernel/bpf", "collect/kernel/undo", "collect/kernel/blocker",
-			"collect/kernel/openfile"}},
+			"collect/kernel/openfile", "collect/kernel/task"}},
 		{"os/exec", []string{"demo"}},
 	}
 }

@@ -14,6 +14,7 @@
 //	fdinfo      the texts about descriptors and file locks
 //	undo        SEM_UNDO                                                          knows bpf
 //	blocker     locks of the kernel that threads in state D wait for              knows bpf
+//	task        all threads and their processes at once                           knows bpf, process, namespace
 //	bpf         programs that walk the kernel's own lists
 //	machine     sysctls, memory, logind's files
 //	vfs         files by their paths

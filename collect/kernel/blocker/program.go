@@ -33,7 +33,8 @@ const (
 const (
 	memSeq    = 0 // seq_file to write to
 	memTmp    = 8
-	memRecord = 16 // record
+	memSpace  = 16 // the reader's pid namespace: the owner of a lock may be outside
+	memRecord = 24 // record
 	memLock   = memRecord
 	memOwner  = memRecord + 8
 	memTID    = memRecord + 16
@@ -62,7 +63,7 @@ func assemble(types *bpf.Layout) asm.Instructions {
 		"semaphore": types.Offset("semaphore", "last_holder"),
 		"rwsem":     types.Offset("rw_semaphore", "owner"),
 	}
-	c := &bpf.Code{Seq: memSeq, Tmp: memTmp}
+	c := &bpf.Code{Seq: memSeq, Tmp: memTmp, Space: memSpace}
 	c.TaskEntry("blocker_task", memSize)
 	c.Read(memState, 4, asm.R7, state)
 	c.Add(asm.FnGetCurrentTask.Call(), asm.Mov.Reg(asm.R8, asm.R0))

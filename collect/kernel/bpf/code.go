@@ -13,6 +13,7 @@ type Code struct {
 	asm.Instructions
 	Seq   int16     // offset in the memory of the seq_file's address; Write writes to this seq_file
 	Tmp   int16     // offset in the memory of 8 free bytes for Follow
+	Space int16     // the same for the reader's pid namespace: Number checks it. 0: all tasks are in this namespace
 	label string    // the label of the next instruction
 	begun *function // the function that begins with the next instruction
 	jumps int
