@@ -24,6 +24,7 @@ func (b *bpfSource) descriptors(p *Process, dir process.Dir, buf []byte, scan *f
 	if !ok || !b.mayTrace(dir, first, files, buf) {
 		return false
 	}
+	scan.found = make([]FD, 0, files.Count(func(c openfile.Class) bool { return c != openfile.Plain }))
 	for i := range files.Len() {
 		scan.file(dir, files.At(i), buf)
 	}

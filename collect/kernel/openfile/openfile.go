@@ -158,6 +158,16 @@ type Files []byte
 // Len is the number of descriptors.
 func (f Files) Len() int { return len(f) / recordSize }
 
+// Count counts the descriptors of some classes.
+func (f Files) Count(of func(Class) bool) (n int) {
+	for i := range f.Len() {
+		if of(f.At(i).Class()) {
+			n++
+		}
+	}
+	return n
+}
+
 // Table is the address of the table that the descriptors are in.
 func (f Files) Table() uint64 { return f.At(0).Table() }
 
