@@ -138,11 +138,11 @@ func pathValue(path string) schema.Value {
 }
 
 func collectLocks(t *proc.Tick) ([]*schema.Object, error) {
-	requests := lockRequests(t)
+	requests := lockRequestsOf(t)
 	readUnlisted(t, requests)
 	uses := lockUses(t)
 	locks := slices.Concat(t.Locks, unlistedLocks(t, uses))
-	names := map[schema.Ref]bool{}
+	names := map[schema.Ref]int{}
 	objects := make([]*schema.Object, 0, len(locks))
 	for i, l := range locks {
 		r := &LockRow{HeldLock: l}
@@ -212,8 +212,8 @@ func lockUses(t *proc.Tick) map[fdinfo.FileLock][][]proc.FDUse {
 }
 
 // name makes the Ref from file, type, owner and range: "lock:12/posix/4242/0-99@8:1". The owner of an OFD lock is its
-// first holder. If a process has several equal locks, the later ones get the descriptor, "4242.7", or else a number.
-func (r *LockRow) name(taken map[schema.Ref]bool) {
+// first holder. taken counts the locks by the name that they would have. If a process has several equal locks, the later ones get the descriptor, "4242.7", or else a number.
+func (r *LockRow) name(taken map[schema.Ref]int) {
 	r.Ref = schema.Ref{Kind: schema.Lock, Space: r.Dev}
 	pid := r.PID
 	if r.Owner != nil {
@@ -224,14 +224,16 @@ func (r *LockRow) name(taken map[schema.Ref]bool) {
 		r.Ref.Name = fmt.Sprintf("%d/%s/%s/%s", r.Ino, strings.ToLower(r.Class), owner, r.Range())
 	}
 	set(owner)
-	if taken[r.Ref] && len(r.Uses) > 0 {
+	if taken[r.Ref] > 0 && len(r.Uses) > 0 {
 		owner += "." + strconv.Itoa(int(r.Uses[0].FD.Num))
 		set(owner)
 	}
-	for n := 2; taken[r.Ref]; n++ {
-		set(owner + "." + strconv.Itoa(n))
+	first := r.Ref
+	for taken[r.Ref] > 0 {
+		taken[first]++
+		set(owner + "." + strconv.Itoa(taken[first]))
 	}
-	taken[r.Ref] = true
+	taken[r.Ref]++
 }
 
 // setHolders lists the processes with the open file. A POSIX lock belongs to its process, through any descriptor.

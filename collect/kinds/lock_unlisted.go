@@ -19,14 +19,16 @@ func unlisted(l *fdinfo.FileLock) bool { return l.PID == 0 && l.Class != "POSIX"
 
 // readUnlisted reads fdinfo of the files on which threads sleep in flock. If locks are wanted, the walk has already
 // read fdinfo of all files.
-func readUnlisted(t *proc.Tick, requests []*sleepingRequest) {
+func readUnlisted(t *proc.Tick, requests *lockRequests) {
 	if !t.Nested {
 		return
 	}
-	for _, s := range requests {
-		if s.Syscall != "flock" {
+	for _, list := range requests.byFile {
+		i := slices.IndexFunc(list, func(s *sleepingRequest) bool { return s.Syscall == "flock" })
+		if i < 0 {
 			continue
 		}
+		s := list[i]
 		for _, u := range t.FDUses(s.file.Kind, s.file.Dev, s.file.Ino) {
 			if _, ok := u.Process.Info[u.FD.ID()]; ok {
 				continue
@@ -60,13 +62,12 @@ func unlistedLocks(t *proc.Tick, uses map[fdinfo.FileLock][][]proc.FDUse) []fdin
 
 // unlistedWaiters lists the requests for a flock on the file that are not in /proc/locks. A request may wait for
 // several shared locks. It becomes a waiter of the first one only, since all of them have to go.
-func (r *LockRow) unlistedWaiters(requests []*sleepingRequest) []fdinfo.FileLock {
+func (r *LockRow) unlistedWaiters(requests *lockRequests) []fdinfo.FileLock {
 	var lines []fdinfo.FileLock
 	file := r.Uses[0].FD
-	for _, s := range requests {
+	for _, s := range requests.byFile[proc.FileID{Dev: file.Dev, Ino: file.Ino}] {
 		conflict := r.Mode != "READ" || s.Lock.Mode != "READ"
-		if !s.used && s.Syscall == "flock" && conflict && r.Class == "FLOCK" && s.file.Dev == file.Dev &&
-			s.file.Ino == file.Ino {
+		if !s.used && s.Syscall == "flock" && conflict && r.Class == "FLOCK" {
 			line := r.FileLock
 			line.Mode, line.PID = s.Lock.Mode, s.PID
 			lines = append(lines, line)

@@ -25,21 +25,61 @@ func (r *ranks) parent(t int32) cause {
 	if r.g.listOf[t] < 0 || r.isRoot(t) {
 		return noCause
 	}
-	l := &r.g.lists[r.g.listOf[t]]
+	l := r.g.listOf[t]
 	best := noCause
-	for e, to := range l.to {
+	if len(r.g.lists[l].waiters) <= fewWaiters {
+		r.eachCause(l, func(c cause) {
+			if r.mayCause(c, t) && (best.task < 0 || r.compareCauses(t, c, best) < 0) {
+				best = c
+			}
+		})
+		return best
+	}
+	for _, c := range r.orderedCauses(l) {
+		switch {
+		case !r.mayCause(c, t):
+		case r.rank[c.task] <= r.rank[t]:
+			return c
+		case best.task < 0:
+			best = c
+		}
+	}
+	return best
+}
+
+// fewWaiters is the number of waits for which a search of their common list is cheaper than its order.
+const fewWaiters = 16
+
+// eachCause visits the possible causes of the waits for a list: the Ender itself, or threads of its process.
+func (r *ranks) eachCause(list int32, visit func(cause)) {
+	for e, to := range r.g.lists[list].to {
 		if to >= 0 {
-			r.takeBetter(&best, t, cause{to, e})
+			visit(cause{to, e})
 		} else if to != unseen {
 			p := ^to
 			for _, c := range [...]int32{r.g.procs[p].main, r.first[p], r.firstInKnot[p]} {
 				if c >= 0 {
-					r.takeBetter(&best, t, cause{c, e})
+					visit(cause{c, e})
 				}
 			}
 		}
 	}
-	return best
+}
+
+// orderedCauses are the possible causes of the waits for a list, the best first. The order of all but the ranks is the
+// same for each wait.
+func (r *ranks) orderedCauses(list int32) []cause {
+	if known, ok := r.causes[list]; ok {
+		return known
+	}
+	var all []cause
+	r.eachCause(list, func(c cause) { all = append(all, c) })
+	slices.SortFunc(all, func(a, b cause) int { return r.compareForAll(list, a, b) })
+	if r.causes == nil {
+		r.causes = map[int32][]cause{}
+	}
+	r.causes[list] = all
+	return all
 }
 
 // isRoot reports that the thread is the first of a deadlock's cycle, or that nobody is left to end its wait.
@@ -50,15 +90,13 @@ func (r *ranks) isRoot(t int32) bool {
 	return r.knot[t] >= 0 && r.knots[r.knot[t]].cycle[0].task == t
 }
 
-// takeBetter replaces best by c if c may explain the wait of t, and explains it better.
-func (r *ranks) takeBetter(best *cause, t int32, c cause) {
+// mayCause reports that c may explain the wait of t.
+func (r *ranks) mayCause(c cause, t int32) bool {
 	e := &r.g.lists[r.g.listOf[t]].enders[c.ender]
 	if e.Bystander || e.Weak && r.class[t] == stuck {
-		return // a bystander is no cause
+		return false // a bystander is no cause
 	}
-	if r.mayExplain(c.task, t, e.TID != 0) && (best.task < 0 || r.compareCauses(t, c, *best) < 0) {
-		*best = c
-	}
+	return r.mayExplain(c.task, t, e.TID != 0)
 }
 
 // mayExplain reports that c may be the parent of t. It keeps the forest free of cycles: the parent has a lower rank.
@@ -78,9 +116,16 @@ func (r *ranks) mayExplain(c, t int32, single bool) bool {
 
 // compareCauses orders two causes of the wait of t, the better cause first: see parent.
 func (r *ranks) compareCauses(t int32, a, b cause) int {
-	enders := r.g.lists[r.g.listOf[t]].enders
+	if order := falseFirst(r.rank[a.task] > r.rank[t], r.rank[b.task] > r.rank[t]); order != 0 {
+		return order
+	}
+	return r.compareForAll(r.g.listOf[t], a, b)
+}
+
+// compareForAll is the part of compareCauses that is the same for all waits for a list.
+func (r *ranks) compareForAll(list int32, a, b cause) int {
+	enders := r.g.lists[list].enders
 	return cmp.Or(
-		falseFirst(r.rank[a.task] > r.rank[t], r.rank[b.task] > r.rank[t]),
 		falseFirst(enders[a.ender].Weak, enders[b.ender].Weak),
 		falseFirst(enders[a.ender].Proof != schema.Observed, enders[b.ender].Proof != schema.Observed),
 		falseFirst(r.g.tasks[a.task].Activity == Waiting, r.g.tasks[b.task].Activity == Waiting),

@@ -18,6 +18,8 @@ type ranks struct {
 	// The lists and processes that spread has visited.
 	listDone, procDone []bool
 
+	causes map[int32][]cause // see orderedCauses
+
 	// For each task on a knot's cycle but its first: the next task on the cycle.
 	onCycle map[int32]cause
 
