@@ -19,7 +19,7 @@ type PipeRow struct {
 	readers, writers schema.Value
 	status, waiters  schema.Value
 	fill, capacity   schema.Value
-	Uses             []proc.FDUse
+	Uses             []proc.FDUse // perhaps of an earlier tick: proc.SameUses
 	Waits            []proc.Waiter
 	File             *vfs.PosixFile // of a FIFO that nobody has open; nil for all others
 	Owner            schema.Value   // the owner of File
@@ -128,24 +128,28 @@ func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Obj
 		ids = slices.Compact(ids)
 		usesOf = func(n int) []proc.FDUse { return t.FDUses(fds, ids[n].Dev, ids[n].Ino) }
 	}
-	rows, objects := NewObjects[PipeRow](len(ids))
+	before := pipesBefore(t, kind)
+	rows, objects := before.newRows(len(ids))
 	for i, id := range ids {
 		ref := schema.Ref{Kind: kind, Space: id.Dev, ID: id.Ino}
-		uses := usesOf(i)
-		objects[i].Ref = ref
-		r := &rows[i]
-		*r = PipeRow{ID: id, Uses: uses, Owner: schema.None(schema.TypeString),
-			readers: t.Holders(uses, CanRead), writers: t.Holders(uses, CanWrite),
-			Waits: t.WaitersOf(proc.WaitKey{Kind: kind, Dev: id.Dev, ID: id.Ino})}
-		r.Path = r.anyPath()
-		r.waiters = t.WaitersValue(ref, r.Waits, kind == schema.Pipe && allWaitsSeen(t, uses))
-		r.status = schema.Uncollected(schema.TypeString)
-		if t.Gathered(ref, NeedPipeEnds) {
-			r.status = pipeStatus(t, r, fds)
-			r.correctEnds()
+		uses, waits := usesOf(i), t.WaitersOf(proc.WaitKey{Kind: kind, Dev: id.Dev, ID: id.Ino})
+		waiters := t.WaitersValue(ref, waits, kind == schema.Pipe && allWaitsSeen(t, uses))
+		r := before.find(id)
+		if r == nil || !r.stays(t, ref, uses, waiters) {
+			r, uses = rows(i, uses)
+			*r = PipeRow{ID: id, Uses: uses, Owner: schema.None(schema.TypeString), Waits: waits, waiters: waiters,
+				readers: t.Holders(uses, CanRead), writers: t.Holders(uses, CanWrite)}
+			r.Path = r.anyPath()
+			r.status = schema.Uncollected(schema.TypeString)
+			if t.Gathered(ref, NeedPipeEnds) {
+				r.status = pipeStatus(t, r, fds)
+				r.correctEnds()
+			}
+			pipeFill(t, ref, r)
 		}
-		pipeFill(t, ref, r)
+		objects[i].Ref, objects[i].Row = ref, r
 	}
+	before.keep(objects)
 	return objects
 }
 

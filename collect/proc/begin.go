@@ -24,6 +24,7 @@ func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask 
 	t = &Tick{Host: host, Ask: ask, Now: now, Kept: kept, table: newTable(rows),
 		Users:  *Keep(kept, func() *Users { return NewUsers(host.Live()) }),
 		walker: *Keep(kept, func() *walker { return &walker{host: host} })}
+	kept.nextTick()
 	t.walker.programs = Keep(kept, func() sources { return sources{} })
 	t.identify()
 	t.Needs = ask.Extra

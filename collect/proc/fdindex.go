@@ -8,6 +8,17 @@ type FDUse struct {
 	FD      *FD
 }
 
+// same reports whether two uses of different ticks are the same descriptor of a process with the same name.
+func (u FDUse) same(v FDUse) bool {
+	p, q := u.Process, v.Process
+	return p.PID == q.PID && p.Start == q.Start && p.Comm == q.Comm && *u.FD == *v.FD &&
+		u.OwnThread() == v.OwnThread()
+}
+
+// SameUses reports whether an object has the same users in two ticks: the same descriptors in the same order, of
+// processes with the same names.
+func SameUses(a, b []FDUse) bool { return slices.EqualFunc(a, b, FDUse.same) }
+
 // FDUses lists the descriptors on the object, by process. Nobody may change the list. Dev is 0 for pipes and sockets,
 // whose inode numbers are unique on the machine. Processes with unreadable descriptors are missing: see Unseen("fd").
 func (t *Tick) FDUses(kind FDKind, dev, ino uint64) []FDUse {

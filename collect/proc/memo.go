@@ -32,7 +32,10 @@ func asked[T any](t *Tick) bool {
 
 // Kept holds what one tick keeps for the next: caches, and results to compare with. The Collector owns Kept and gives
 // it to each tick.
-type Kept struct{ values map[any]any }
+type Kept struct {
+	values map[any]any
+	ticks  int
+}
 
 // Keep returns the T that an earlier tick kept, to read and to change. If there is none, it keeps the result of first.
 func Keep[T any](k *Kept, first func() T) *T {
@@ -46,4 +49,34 @@ func Keep[T any](k *Kept, first func() T) *T {
 	value := first()
 	k.values[key] = &value
 	return &value
+}
+
+// idleTicks is the number of ticks after which KeepWhileUsed forgets a value that nobody used. The dashboard asks for
+// the waits between two ticks of a tab.
+const idleTicks = 3
+
+// usedKeep is a value of KeepWhileUsed.
+type usedKeep[T any] struct {
+	value T
+	used  int // the last tick that used it
+}
+
+// idle reports whether too many ticks have passed since the last use.
+func (u *usedKeep[T]) idle(tick int) bool { return tick-u.used > idleTicks }
+
+// KeepWhileUsed is Keep for a value that is forgotten when no tick uses it any more: it may be large.
+func KeepWhileUsed[T any](t *Tick, first func() T) *T {
+	kept := Keep(t.Kept, func() usedKeep[T] { return usedKeep[T]{value: first()} })
+	kept.used = t.Kept.ticks
+	return &kept.value
+}
+
+// nextTick counts the ticks, and forgets what the last ones did not use.
+func (k *Kept) nextTick() {
+	k.ticks++
+	for key, value := range k.values {
+		if u, ok := value.(interface{ idle(tick int) bool }); ok && u.idle(k.ticks) {
+			delete(k.values, key)
+		}
+	}
 }

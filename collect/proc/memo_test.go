@@ -1,6 +1,10 @@
 package proc
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
 
 type answer int
 
@@ -43,5 +47,25 @@ func TestKeep(t *testing.T) {
 	}
 	if got := *Keep(&kept, func() question { return 7 }); got != 7 {
 		t.Errorf("another type has %d", got)
+	}
+}
+
+// A value that ticks use stays. It is forgotten some ticks after its last use.
+func TestKeepWhileUsed(t *testing.T) {
+	var kept Kept
+	use := func() int {
+		n := KeepWhileUsed(&Tick{Kept: &kept}, func() answer { return 0 })
+		*n++
+		return int(*n)
+	}
+	var got []int
+	for _, idle := range []int{0, 1, 1, idleTicks, idleTicks + 1} {
+		for range idle {
+			kept.nextTick()
+		}
+		got = append(got, use())
+	}
+	if diff := cmp.Diff([]int{1, 2, 3, 4, 1}, got); diff != "" {
+		t.Errorf("uses (-want +got):\n%s", diff)
 	}
 }
