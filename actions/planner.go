@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
@@ -83,7 +84,7 @@ type survey struct {
 	*Planner
 	plan     *Plan
 	snap     *collect.Snapshot
-	users    *proc.Users
+	users    *account.Users
 	noted    map[string]bool
 	uses     map[schema.Ref][]use    // of POSIX objects, as the plan showed them
 	hidden   map[schema.Ref]bool     // POSIX objects that somebody may use unseen
@@ -100,7 +101,7 @@ func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechan
 
 func (p *Planner) surveyWith(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need,
 	take func(*collect.Collector, collect.Request) *collect.Snapshot) *survey {
-	s := &survey{Planner: p, plan: plan, users: proc.NewUsers(true),
+	s := &survey{Planner: p, plan: plan, users: account.NewUsers(true),
 		noted: map[string]bool{}, because: map[schema.Kind]bool{}, waiting: map[schema.Ref][]use{},
 		uses: map[schema.Ref][]use{}, hidden: map[schema.Ref]bool{}, room: sys.FreeDescriptors() - spareFDs}
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}

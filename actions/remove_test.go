@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
@@ -20,7 +21,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-func ownName() string { return proc.NewUsers(true).User(uint32(os.Getuid())) }
+func ownName() string { return account.NewUsers(true).User(uint32(os.Getuid())) }
 
 func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 	kerneltest.InNamespace(t, func() {

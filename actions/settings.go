@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -35,10 +35,10 @@ func settings() []setting {
 	owned := []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm}
 	return []setting{
 		{"owner", "a user's name or number", owned, func(s *Settings, text string) error {
-			return account(&s.UID, text, "user", proc.UIDOf)
+			return ownerNumber(&s.UID, text, "user", account.UIDOf)
 		}},
 		{"group", "a group's name or number", owned, func(s *Settings, text string) error {
-			return account(&s.GID, text, "group", proc.GIDOf)
+			return ownerNumber(&s.GID, text, "group", account.GIDOf)
 		}},
 		{"perms", "permission bits in octal, as 0640", owned, (*Settings).setPerms},
 		{"qbytes", "capacity of a queue in bytes, as 64K", []schema.Kind{schema.Msg},
@@ -96,7 +96,7 @@ func settingNames() string {
 // errTwice is the error of a second value for one name.
 var errTwice = errors.New("the name stands there twice")
 
-func account(to **uint32, text, what string, find func(string) (uint32, bool)) error {
+func ownerNumber(to **uint32, text, what string, find func(string) (uint32, bool)) error {
 	id, ok := find(text)
 	switch {
 	case *to != nil:

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/own"
-	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -163,7 +163,7 @@ func (p *Planner) Undo(number int) (*Plan, error) {
 	if !slices.ContainsFunc(objects, func(o savedObject) bool { return o.Before == nil }) {
 		plan.deed = "Set back values of"
 	}
-	u := &undoer{Planner: p, plan: plan, dir: dir, saved: saved, users: proc.NewUsers(true)}
+	u := &undoer{Planner: p, plan: plan, dir: dir, saved: saved, users: account.NewUsers(true)}
 	if plan.deed == undoDeed {
 		u.notes()
 	}
@@ -222,7 +222,7 @@ type undoer struct {
 	plan  *Plan
 	dir   *own.Dir
 	saved savedPlan
-	users *proc.Users
+	users *account.Users
 }
 
 // notes tell what holds for all objects of the plan.

@@ -16,9 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -352,7 +352,7 @@ func TestDoctorCountsOrphans(t *testing.T) {
 			t.Fatalf("%+v", found)
 		}
 		ref := "shm:" + creator.Words[0]
-		owner := proc.NewUsers(true).User(uint32(os.Getuid()))
+		owner := account.NewUsers(true).User(uint32(os.Getuid()))
 		s.equal("the finding", schema.Finding{Kind: "leak", Severity: schema.Warning, Proof: schema.Observed,
 			Refs: found[0].Refs,
 			Says: "an orphan among the System V shared memory segments: nobody uses it, and nobody is left who " +

@@ -17,10 +17,10 @@ import (
 
 	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
-	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -274,7 +274,8 @@ func TestKeyOfAnotherUsersObject(t *testing.T) {
 		c := New(s.host, time.Now)
 		search := c.FindKey(key)
 		want := []string{dir + "/open/data: open as fd " + theirs.Words[0]}
-		if diff := gocmp.Diff([]any{[]string(nil), want, []string{proc.NewUsers(true).User(1000)}, ref(schema.Shm, id)},
+		user := account.NewUsers(true).User(1000)
+		if diff := gocmp.Diff([]any{[]string(nil), want, []string{user}, ref(schema.Shm, id)},
 			[]any{found(search, ours.PID), found(search, theirs.PID), search.Owners,
 				search.Objects[0].String()}); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
@@ -54,7 +55,7 @@ func TestSegmentThatAForkedChildKnowsIsSuspect(t *testing.T) {
 		child := atoi(t, creator.Read()[0])
 		defer unix.Kill(child, unix.SIGKILL)
 		who := fmt.Sprintf("could still know it: %d/%s, user %s, ", child, s.end(child).Comm,
-			proc.NewUsers(true).User(uint32(unix.Getuid())))
+			account.NewUsers(true).User(uint32(unix.Getuid())))
 		creator.Finish()
 		s.wantVerdict("shm:"+id, relate.Suspect, unattached, died("creator", creator),
 			who+"was forked by a process that has ended and may have known it")
@@ -155,7 +156,7 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 		s.wantJudgement("read", got[read], relate.Suspect, nobodyMaps,
 			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: of who reads it, "+
 				"the first one in 24 hours is recorded (relatime)",
-				young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
+				young.PID, s.end(young.PID).Comm, account.NewUsers(true).User(uint32(unix.Getuid()))))
 		if got[unread].Verdict != relate.Orphan {
 			t.Errorf("%+v", got[unread])
 		}
@@ -164,7 +165,7 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 		s.wantVerdict(unread, relate.Suspect, nobodyMaps,
 			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: nothing records who "+
 				"reads it (noatime)",
-				young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
+				young.PID, s.end(young.PID).Comm, account.NewUsers(true).User(uint32(unix.Getuid()))))
 	})
 }
 
@@ -187,7 +188,7 @@ func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 		s.wantJudgement("known", got[fmt.Sprintf("msg:%d", known)], relate.Suspect, unwaited,
 			fmt.Sprintf("could still know it: %d/%s, user %s, may have its key of %s/open/data (proj 0x71 'q') by "+
 				"ftok: open as fd %s",
-				service.PID, s.end(service.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), dir,
+				service.PID, s.end(service.PID).Comm, account.NewUsers(true).User(uint32(unix.Getuid())), dir,
 				service.Words[0]))
 		if got := got[fmt.Sprintf("msg:%d", other)]; got.Verdict != relate.Orphan {
 			t.Errorf("of another key: %+v", got)

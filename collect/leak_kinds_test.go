@@ -13,6 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/undo"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -104,7 +105,7 @@ func (s *sysvScene) unusedSet(reasons ...string) []string {
 }
 
 func (s *sysvScene) readsUndos() bool {
-	r, err := s.host.OpenUndos()
+	r, err := undo.Open(s.host.Root)
 	if err == nil {
 		s.check(r.Close())
 	}

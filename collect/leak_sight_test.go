@@ -17,6 +17,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
@@ -112,7 +113,7 @@ func TestSegmentOfADeadCreatorWhoseGroupLives(t *testing.T) {
 				creator.Finish()
 				s.wantVerdict("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator),
 					fmt.Sprintf("could still know it: %d/%s, user %s, ", child, s.end(child).Comm,
-						proc.NewUsers(true).User(uint32(unix.Getuid())))+
+						account.NewUsers(true).User(uint32(unix.Getuid())))+
 						strings.ReplaceAll(test.why, "%d", strconv.Itoa(creator.PID)))
 			})
 		})

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
@@ -112,7 +113,7 @@ func (s *sysvScene) possibleUser(pid, uid int, lastUse time.Time) string {
 		began = "started at about the time of its last use"
 	}
 	return fmt.Sprintf("could still know it: %d/%s, user %s, %s", pid, s.end(pid).Comm,
-		proc.NewUsers(true).User(uint32(uid)), began)
+		account.NewUsers(true).User(uint32(uid)), began)
 }
 
 // All reasons for an orphan are shown. One of them names the users whose processes were looked at.
@@ -123,7 +124,7 @@ func TestOrphanSaysWhoseProcessesWereLookedAt(t *testing.T) {
 		creator.Finish()
 		ref := "shm:" + creator.Words[0]
 		want := relate.Judgement{Verdict: relate.Orphan, Reasons: []string{unattached, died("creator", creator),
-			"none of the processes of " + proc.NewUsers(true).User(uint32(os.Getuid())) +
+			"none of the processes of " + account.NewUsers(true).User(uint32(os.Getuid())) +
 				" is older than its last use, bystanders aside", s.lastUsed(s.segment(creator.Words[0]).CTime)}}
 		if diff := gocmp.Diff(want, s.verdicts(schema.Shm)[ref]); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

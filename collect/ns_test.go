@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kinds"
-	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -46,7 +46,7 @@ func TestNamespaces(t *testing.T) {
 		s.check(err)
 		owner, err := host.NamespaceOwner(uts)
 		s.check(err)
-		users := proc.NewUsers(true)
+		users := account.NewUsers(true)
 		want := cells{
 			"ns": schema.Int(int64(uts.Ino)), "type": schema.String("uts"), "nprocs": schema.Int(1),
 			"own": schema.Bool(false),

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/content"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/process"
@@ -54,7 +55,7 @@ func (s *sysvScene) posixCells(fd int, name string, more cells) cells {
 	s.Helper()
 	var st unix.Stat_t
 	s.check(unix.Fstat(fd, &st))
-	users := proc.NewUsers(true)
+	users := account.NewUsers(true)
 	c := cells{
 		"name":  schema.String(name),
 		"owner": schema.String(users.User(st.Uid)), "user": schema.String(users.User(st.Uid)),

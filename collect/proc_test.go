@@ -16,10 +16,10 @@ import (
 
 	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/leaks"
-	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -81,7 +81,8 @@ func TestProcess(t *testing.T) {
 		}
 		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 		s.check(err)
-		user, group := proc.NewUsers(true).User(uint32(os.Geteuid())), proc.NewUsers(true).Group(uint32(os.Getegid()))
+		users := account.NewUsers(true)
+		user, group := users.User(uint32(os.Geteuid())), users.Group(uint32(os.Getegid()))
 		number := func(n int) schema.Value { return schema.Int(int64(n)) }
 		want := cells{
 			"pid": number(pid), "ppid": number(os.Getpid()), "pgid": number(pid), "sid": number(pid),

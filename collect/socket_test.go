@@ -19,10 +19,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/leaks"
-	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -177,7 +177,7 @@ func (s *scene) pair(kind schema.Kind, a, b int) string {
 // own adds the cells that every socket of this process has.
 func (s *scene) own(fd int, c cells) cells {
 	c["inode"], c["uid"] = schema.Int(int64(s.inode(fd))), schema.Int(int64(os.Getuid()))
-	c["owner"] = schema.String(proc.NewUsers(true).User(uint32(os.Getuid())))
+	c["owner"] = schema.String(account.NewUsers(true).User(uint32(os.Getuid())))
 	c["holders"] = s.here(fd)
 	return c
 }

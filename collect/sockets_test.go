@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
-	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -47,7 +47,7 @@ func TestPacketSocketOfTheTest(t *testing.T) {
 			"type": schema.String("dgram"), "proto": schema.String("arp"), "device": schema.String("lo"),
 			"state": schema.String("running"),
 			"recvq": schema.Int(0), "drops": schema.Int(0), "fanout": schema.Bool(false),
-			"owner": schema.String(proc.NewUsers(true).User(uid)),
+			"owner": schema.String(account.NewUsers(true).User(uid)),
 			"uid":   schema.Int(int64(uid)), "inode": schema.Int(int64(ref.ID)),
 			"holders": schema.Endpoints([]schema.Endpoint{self}, false),
 		}}, s.holds(ref.Kind, fd))

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
@@ -71,7 +72,7 @@ func (s *sysvScene) look(kind schema.Kind, needs schema.Need) (map[string]cells,
 
 // owned are the cells that every object has.
 func (s *sysvScene) owned(p sysv.IPCPerm, ctime int64, more cells) cells {
-	users := proc.NewUsers(true)
+	users := account.NewUsers(true)
 	ns, err := s.host.SelfNamespace("ipc")
 	s.check(err)
 	c := cells{

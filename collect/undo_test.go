@@ -14,6 +14,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/undo"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -38,7 +39,7 @@ func workSemHold(j *kerneltest.Job) {
 // undoScene is a scene where SEM_UNDO may be read. Otherwise it skips the test.
 func undoScene(t *testing.T) *sysvScene {
 	s := newSysVScene(t)
-	r, err := s.host.OpenUndos()
+	r, err := undo.Open(s.host.Root)
 	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); sys.Denied(err) || noTypes != nil {
 		t.Skip(err)
 	}
@@ -150,7 +151,7 @@ func TestHoldersOfSemaphoresAreDenied(t *testing.T) {
 			set[c/32].Effective &^= 1 << (c % 32)
 		}
 		s.check(unix.Capset(&header, &set[0]))
-		_, denied := s.host.OpenUndos()
+		_, denied := undo.Open(s.host.Root)
 		if !sys.Denied(denied) {
 			t.Fatalf("without capabilities: %v", denied)
 		}

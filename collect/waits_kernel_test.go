@@ -25,7 +25,7 @@ import (
 func TestWaitsForLocksOfTheKernel(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		host := kerneltest.Must(kernel.Open(""))(t)
-		r, err := host.OpenBlockers()
+		r, err := blocker.Open(host.Root)
 		told := err == nil
 		if told {
 			kerneltest.OK(t, r.Close())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/undo"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -273,7 +274,7 @@ func undoProof(t *testing.T) schema.Proof {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := host.OpenUndos()
+	r, err := undo.Open(host.Root)
 	if err != nil {
 		return schema.Inferred
 	}

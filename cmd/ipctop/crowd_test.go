@@ -40,7 +40,8 @@ func (c crowd) start(b *testing.B, programs string) *kerneltest.Worker {
 	for _, n := range []int{c.processes, c.waiters, c.queues, c.sets, c.segments} {
 		args = append(args, strconv.Itoa(n))
 	}
-	return kerneltest.StartIn(b, unix.CLONE_NEWIPC|unix.CLONE_NEWPID|unix.CLONE_NEWNS|unix.CLONE_NEWNET, "crowd", args...)
+	const spaces = unix.CLONE_NEWIPC | unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET
+	return kerneltest.StartIn(b, spaces, "crowd", args...)
 }
 
 // spent is what one run of a program took.
@@ -193,5 +194,6 @@ func spend(j *kerneltest.Job, null, notes *os.File, programs string, words []str
 		text, _ := os.ReadFile(notes.Name())
 		j.Check(fmt.Errorf("%q: signal %v, exit code %d: %s", words, status.Signal(), status.ExitStatus(), text))
 	}
-	return spent{cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), wall: wall, kilobytes: int64(usage.Maxrss)}
+	cpu := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return spent{cpu: cpu, wall: wall, kilobytes: int64(usage.Maxrss)}
 }

@@ -29,6 +29,7 @@
 //	    sysv posix sock     one room per subsystem
 //	    process fdinfo namespace
 //	    machine vfs own     own: the files that ipctop keeps for its user
+//	    account             names of users and groups
 //	    undo blocker bpf    undo reads SEM_UNDO, blocker the kernel's own locks; bpf loads their programs
 //	    openfile            the open files of all threads, by a program of bpf
 //	    scan sys            scan parses texts; sys has the root directory, errors, raw calls
@@ -43,7 +44,7 @@
 //	all rows above ─ collect ─ views ─ views/once, views/tui          the three views import no kernel and no proc
 //	                 collect ─ actions ─ views/tui
 //	schema, kernel ─ demo
-//	schema, kernel, proc, actions ─ cmd/ipctop/utillinux
+//	schema, kernel ─ cmd/ipctop/utillinux ─ cmd/ipcs
 //	all rows above ─ cmd/ipctop
 //
 // Only tests import the packages collecttest and kerneltest.

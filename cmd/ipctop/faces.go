@@ -3,11 +3,13 @@ package main
 import (
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/cmd/ipctop/utillinux"
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
@@ -17,6 +19,10 @@ func runFace(args []string, stdout, stderr io.Writer, getenv func(string) string
 	return utillinux.Run(utillinux.Process{
 		Args: args, Stdout: stdout, Stderr: stderr, Getenv: getenv, Version: version,
 		Terminal: func() (int, bool) { return sys.TerminalColumns(os.Stdout.Fd()) },
+		Changes: func(host *kernel.Host, argv []string) utillinux.Changes {
+			journal := func() *actions.Journal { return actions.NewJournal(host, argv, getenv, time.Now) }
+			return actions.NewDirect(host, journal, actions.ReadOnly(getenv))
+		},
 	})
 }
 

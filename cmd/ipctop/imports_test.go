@@ -73,7 +73,8 @@ func mayImport() map[string][]string {
 		"cmd/ipctop": with(append(aspects, "collect/relate", "collect", "collect/proc", "collect/kinds", "views",
 			"views/once", "views/tui",
 			"actions", "demo", "cmd/ipctop/utillinux")...),
-		"cmd/ipctop/utillinux": with("collect/proc", "actions"),
+		"cmd/ipctop/utillinux": with(),
+		"cmd/ipcs":             {"cmd/ipctop/utillinux", "collect/kernel/sys"},
 	}
 	maps.Copy(may, rooms)
 	return may
@@ -84,6 +85,7 @@ func kernelRooms() map[string][]string {
 	return map[string][]string{
 		"collect/kernel/sys":       {},
 		"collect/kernel/scan":      {},
+		"collect/kernel/account":   {},
 		"collect/kernel/own":       {"collect/kernel/sys"},
 		"collect/kernel/vfs":       {"collect/kernel/sys"},
 		"collect/kernel/machine":   {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs"},
@@ -226,6 +228,35 @@ func TestImportRules(t *testing.T) {
 		for _, says := range brokenRules(packages) {
 			t.Errorf("%s: %s", arch, says)
 		}
+	}
+}
+
+// ipcs starts fast as long as it links little: Go initialises every package that a program links.
+func TestIpcsLinksLittle(t *testing.T) {
+	t.Parallel()
+	imports := map[string][]string{}
+	standard := map[string]bool{}
+	for _, p := range list(t, "amd64") {
+		imports[p.ImportPath], standard[p.ImportPath] = p.Imports, p.Standard
+	}
+	foreign, seen := []string{}, map[string]bool{}
+	var visit func(path string)
+	visit = func(path string) {
+		if seen[path] || standard[path] {
+			return
+		}
+		seen[path] = true
+		if room(path) == "" {
+			foreign = append(foreign, path)
+		}
+		for _, next := range imports[path] {
+			visit(next)
+		}
+	}
+	visit(module + "/cmd/ipcs")
+	slices.Sort(foreign)
+	if diff := cmp.Diff([]string{"github.com/rivo/uniseg", "golang.org/x/sys/unix"}, foreign); diff != "" {
+		t.Errorf("cmd/ipcs links these packages of others:\n%s", diff)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
@@ -101,7 +102,7 @@ type Report struct {
 type examination struct {
 	snap   *Input
 	host   *kernel.Host
-	users  *proc.Users
+	users  *account.Users
 	faults []schema.Fault
 	absent []string                   // sources that the kernel or the tree of files does not have
 	limits map[int]process.ProcLimits // by pid; read on first use
@@ -110,7 +111,7 @@ type examination struct {
 
 // Examine runs the checks on a snapshot that was taken for Wants.
 func Examine(l *Input) Report {
-	x := &examination{snap: l, host: l.Host, users: proc.NewUsers(l.Host.Live())}
+	x := &examination{snap: l, host: l.Host, users: account.NewUsers(l.Host.Live())}
 	var r Report
 	for _, check := range Checks() {
 		r.Findings = append(r.Findings, check.look(x)...)

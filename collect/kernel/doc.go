@@ -16,10 +16,14 @@
 //	blocker     locks of the kernel that threads in state D wait for              knows bpf
 //	task        all threads and their processes at once                           knows bpf, process, namespace
 //	bpf         programs that walk the kernel's own lists
+//	account     names and numbers of users and groups
 //	machine     sysctls, memory, logind's files
 //	vfs         files by their paths
 //	scan        numbers and fields in texts
 //	sys         the machine's root, errors, raw calls of several rooms
+//
+// Readers by BPF stand beside the doors: undo.Open(host.Root), blocker.Open, openfile.Open, task.Open. With them in
+// Host, every program would link BPF and start later, ipcs too.
 //
 // Errors keep their errno. errors.Is(err, fs.ErrNotExist) or unix.ESRCH means "the object is gone" (sys.Gone).
 // errors.Is(err, fs.ErrPermission) means "denied" (sys.Denied).

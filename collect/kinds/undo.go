@@ -71,7 +71,7 @@ var errSomeUndos = errors.New("SEM_UNDO could not be read in full: a process has
 
 func (s *undoSource) read(h *kernel.Host) ([]undo.Undo, error) {
 	if s.reader == nil && s.err == nil {
-		s.reader, s.err = h.OpenUndos()
+		s.reader, s.err = undo.Open(h.Root)
 	}
 	if s.err != nil {
 		return nil, s.err

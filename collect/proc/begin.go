@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
@@ -22,7 +23,7 @@ import (
 func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask Ask) (t *Tick, took time.Duration,
 	walked bool) {
 	t = &Tick{Host: host, Ask: ask, Now: now, Kept: kept, table: newTable(rows),
-		Users:  *Keep(kept, func() *Users { return NewUsers(host.Live()) }),
+		Users:  *Keep(kept, func() *account.Users { return account.NewUsers(host.Live()) }),
 		walker: *Keep(kept, func() *walker { return &walker{host: host} })}
 	kept.nextTick()
 	t.walker.programs = Keep(kept, func() sources { return sources{} })

@@ -82,7 +82,7 @@ func (s *sources) open(h *kernel.Host) {
 		s.err = fmt.Errorf("it takes CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE: %w", fs.ErrPermission)
 		return
 	}
-	s.files, s.err = h.OpenFiles()
+	s.files, s.err = openfile.Open(h.Root)
 }
 
 // Source is the source that served the tick, as far as one did.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
@@ -38,7 +39,7 @@ type Tick struct {
 	Now   time.Time
 	Boot  time.Time   // when the machine started: start times count clock ticks since then
 	Needs schema.Need // the union over all wanted kinds
-	Users *Users
+	Users *account.Users
 	// Nested is true if this pid namespace is not the machine's first. Processes outside are then not visible.
 	Nested bool
 	// Self is the reader's own pid in /proc. 0 means that the reader is not in /proc.

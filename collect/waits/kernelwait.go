@@ -149,7 +149,7 @@ type kernelSource struct {
 
 func (s *kernelSource) read(h *kernel.Host) (map[int]blocker.Sleep, error) {
 	if s.reader == nil && s.err == nil {
-		s.reader, s.err = h.OpenBlockers()
+		s.reader, s.err = blocker.Open(h.Root)
 	}
 	if s.err != nil {
 		return nil, s.err

@@ -15,6 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	semundo "github.com/ipctop/ipctop/collect/kernel/undo"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -240,7 +241,7 @@ func TestHoldersOfASemaphore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := host.OpenUndos(); err != nil {
+		if _, err := semundo.Open(host.Root); err != nil {
 			t.Skipf("who holds a semaphore cannot be read: %v", err)
 		}
 		admin := kernel.NewAdmin()

@@ -2,7 +2,7 @@
 // programs under their names. A face is one of the four programs.
 //
 //	Run ─► face ─► getopt ─► kernel.Host (the objects) ─► text, byte for byte as util-linux prints it
-//	                     └─► actions.Direct (ipcrm, ipcmk)
+//	                     └─► Changes: actions.Direct (ipcrm, ipcmk)
 //
 // The reference is util-linux 2.38.1, with the POSIX options of 2.41 and later. Every difference is on purpose, and the
 // README names it. A face refuses a harmful command line before it does anything. The version and the help name ipctop.

@@ -17,7 +17,7 @@ import (
 func testSession(argv ...string) *session {
 	var out bytes.Buffer
 	return newSession(Process{Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" },
-		Version: testVersion},
+		Version: testVersion, Changes: direct},
 		argv, &kernel.Host{})
 }
 

@@ -66,7 +66,8 @@ func onMachine(t *testing.T, argv ...string) result {
 	t.Helper()
 	host := must(kernel.Open(machine))(t)
 	var stdout, stderr bytes.Buffer
-	s := newSession(Process{Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv, Version: testVersion}, argv, host)
+	s := newSession(Process{Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv, Version: testVersion,
+		Changes: direct}, argv, host)
 	face, _ := faceNamed(argv[0])
 	code := s.finish(face.run(s))
 	return result{stdout.String(), stderr.String(), code}

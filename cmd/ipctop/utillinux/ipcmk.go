@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 
-	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -14,7 +13,7 @@ import (
 // ipcmkRun is one command line of ipcmk: the kinds of objects to make, and their properties.
 type ipcmkRun struct {
 	*session
-	direct *actions.Direct
+	direct Changes
 
 	shm, msg, sem, pshm, pmsg, psem bool
 
@@ -35,7 +34,7 @@ func ipcmkOptions() []option {
 }
 
 func ipcmk(s *session) int {
-	r := &ipcmkRun{session: s, direct: s.direct(), mode: 0o644}
+	r := &ipcmkRun{session: s, direct: s.Changes(s.host, s.argv), mode: 0o644}
 	if code, done := s.parse(ipcmkOptions(), ipcmkHelp, r.set); done {
 		return code
 	}

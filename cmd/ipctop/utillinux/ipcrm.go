@@ -5,9 +5,7 @@ import (
 	"math"
 	"strings"
 	"syscall"
-	"time"
 
-	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -21,7 +19,7 @@ import (
 // ipcrmRun is one command line of ipcrm.
 type ipcrmRun struct {
 	*session
-	direct  *actions.Direct
+	direct  Changes
 	verbose bool
 	failed  bool
 }
@@ -36,7 +34,7 @@ func ipcrmOptions() []option {
 }
 
 func ipcrm(s *session) int {
-	r := &ipcrmRun{session: s, direct: s.direct()}
+	r := &ipcrmRun{session: s, direct: s.Changes(s.host, s.argv)}
 	if len(s.argv) > 1 {
 		switch kind := schema.Kind(s.argv[1]); kind {
 		case schema.Shm, schema.Msg, schema.Sem:
@@ -48,12 +46,6 @@ func ipcrm(s *session) int {
 		return r.tryHelp()
 	}
 	return r.run()
-}
-
-// direct gives the actions that make and remove objects at once. With IPCTOP_READONLY they refuse.
-func (s *session) direct() *actions.Direct {
-	journal := func() *actions.Journal { return actions.NewJournal(s.host, s.argv, s.Getenv, time.Now) }
-	return actions.NewDirect(s.host, journal, actions.ReadOnly(s.Getenv))
 }
 
 // strayOperand finds the first operand. It only reads the command line.

@@ -68,7 +68,7 @@ func TestIpcrmOneOutput(t *testing.T) {
 		cmd := exec.Command(argv[0], argv[1:]...)
 		want, _ := cmd.CombinedOutput()
 		var got bytes.Buffer
-		Run(Process{Args: argv, Stdout: &got, Stderr: &got, Getenv: os.Getenv, Version: testVersion})
+		Run(Process{Args: argv, Stdout: &got, Stderr: &got, Getenv: os.Getenv, Version: testVersion, Changes: direct})
 		if diff := cmp.Diff(string(want), got.String()); diff != "" {
 			t.Error(diff)
 		}
@@ -76,6 +76,7 @@ func TestIpcrmOneOutput(t *testing.T) {
 		got.Reset()
 		Run(Process{
 			Args: words("ipcrm -v -q 9 -m 9"), Stdout: &got, Stderr: &got, Getenv: os.Getenv, Version: testVersion,
+			Changes:  direct,
 			Terminal: func() (int, bool) { return 80, true },
 		})
 		if diff := cmp.Diff(onTerminal(t, 80, 1, words("ipcrm -v -q 9 -m 9")...), got.String()); diff != "" {

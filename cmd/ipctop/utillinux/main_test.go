@@ -4,7 +4,9 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
+	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
@@ -15,10 +17,16 @@ func TestMain(m *testing.M) {
 	os.Setenv("XDG_STATE_HOME", "/dev/null")
 	// If its name is the name of a face, the test binary runs this face.
 	if code, ok := Run(Process{Args: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-		Version: testVersion}); ok {
+		Version: testVersion, Changes: direct}); ok {
 		os.Exit(code)
 	}
 	kerneltest.Main(m, kerneltest.Workers{"attach": workAttach, "make": workMake})
+}
+
+// direct gives the changes of ipctop.
+func direct(host *kernel.Host, argv []string) Changes {
+	journal := func() *actions.Journal { return actions.NewJournal(host, argv, os.Getenv, time.Now) }
+	return actions.NewDirect(host, journal, actions.ReadOnly(os.Getenv))
 }
 
 // workAttach maps the segments with the given ids and waits.

@@ -22,7 +22,7 @@ type result struct {
 func ours(argv ...string) result {
 	var stdout, stderr bytes.Buffer
 	code, ok := Run(Process{
-		Args: argv, Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv, Version: testVersion,
+		Args: argv, Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv, Version: testVersion, Changes: direct,
 	})
 	if !ok {
 		code = -1

@@ -179,3 +179,18 @@ func must[T any](v T, err error) func(testing.TB) T {
 		return v
 	}
 }
+
+// fill makes so many objects of each System V kind.
+func fill(tb testing.TB, queues, sets, segments int) {
+	tb.Helper()
+	a := kernel.NewAdmin()
+	for i := range queues {
+		must(a.MsgGet(uint32(i+1), sysv.IPCCreat|0o600))(tb)
+	}
+	for i := range sets {
+		must(a.SemGet(uint32(i+1), 1, sysv.IPCCreat|0o600))(tb)
+	}
+	for i := range segments {
+		must(a.ShmGet(uint32(i+1), 1, sysv.IPCCreat|0o600))(tb)
+	}
+}

@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/proc"
+	"github.com/ipctop/ipctop/collect/kernel/account"
 )
 
 // Process is the part of its process that a face uses.
@@ -21,22 +21,26 @@ type Process struct {
 	// Terminal gives the number of columns if Stdout is a terminal, or 0 if the terminal does not know its columns. ok
 	// is false if Stdout is no terminal. Terminal may be nil.
 	Terminal func() (columns int, ok bool)
+	// Changes gives what changes the machine for a command line. With nil there are no ipcrm and no ipcmk.
+	Changes func(host *kernel.Host, argv []string) Changes
 }
 
 // Face is a program that ipctop can replace.
 type Face struct {
 	Name  string
 	Short string // a sentence for ipctop's own help
-	run   func(*session) int
+
+	changes bool // the machine
+	run     func(*session) int
 }
 
 // Faces lists the programs that ipctop can replace.
 func Faces() []Face {
 	return []Face{
-		{"ipcs", "List System V objects, as util-linux's ipcs", ipcs},
-		{"ipcrm", "Remove objects at once, as util-linux's ipcrm", ipcrm},
-		{"ipcmk", "Make objects, as util-linux's ipcmk", ipcmk},
-		{"lsipc", "List objects and limits, as util-linux's lsipc", lsipc},
+		{"ipcs", "List System V objects, as util-linux's ipcs", false, ipcs},
+		{"ipcrm", "Remove objects at once, as util-linux's ipcrm", true, ipcrm},
+		{"ipcmk", "Make objects, as util-linux's ipcmk", true, ipcmk},
+		{"lsipc", "List objects and limits, as util-linux's lsipc", false, lsipc},
 	}
 }
 
@@ -51,7 +55,7 @@ func faceNamed(name string) (Face, bool) {
 }
 
 // Run runs the face that argv[0] names (a symlink), or else the face that the first argument names (ipctop ipcs …). It
-// gives the exit code. ok is false if neither names a face; Run then does nothing.
+// gives the exit code. ok is false if neither names a face, or if p lacks what the face needs; Run then does nothing.
 func Run(p Process) (code int, ok bool) {
 	if len(p.Args) == 0 {
 		return 0, false
@@ -62,7 +66,7 @@ func Run(p Process) (code int, ok bool) {
 		argv = argv[1:]
 		face, found = faceNamed(argv[0])
 	}
-	if !found {
+	if !found || face.changes && p.Changes == nil {
 		return 0, false
 	}
 	return runFace(p, argv, face), true
@@ -85,7 +89,7 @@ const stdioBuffer = 4096
 func newSession(p Process, argv []string, host *kernel.Host) *session {
 	return &session{
 		Process: p, argv: argv, name: filepath.Base(argv[0]), host: host,
-		users: proc.NewUsers(host.Live()), out: bufio.NewWriterSize(p.Stdout, stdioBuffer),
+		users: account.NewUsers(host.Live()), out: bufio.NewWriterSize(p.Stdout, stdioBuffer),
 	}
 }
 
@@ -95,7 +99,7 @@ type session struct {
 	argv  []string // argv[0] is the name of the face
 	name  string   // argv[0] without its directory
 	host  *kernel.Host
-	users *proc.Users
+	users *account.Users
 	out   *bufio.Writer // flushed at the end, like stdio without a terminal
 	clock *clock
 }

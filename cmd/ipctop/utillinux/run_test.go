@@ -30,8 +30,18 @@ func TestRunIsCalledByName(t *testing.T) {
 		{nil, false},
 	} {
 		if _, ok := Run(Process{Args: c.argv, Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Getenv: os.Getenv,
-			Version: testVersion}); ok != c.want {
+			Version: testVersion, Changes: direct}); ok != c.want {
 			t.Errorf("%q is a face: %v, want %v", c.argv, ok, c.want)
+		}
+	}
+}
+
+// A program that can change nothing is neither ipcrm nor ipcmk.
+func TestRunWithoutChanges(t *testing.T) {
+	for name, want := range map[string]bool{"ipcs": true, "lsipc": true, "ipcrm": false, "ipcmk": false} {
+		if _, ok := Run(Process{Args: []string{name, "-V"}, Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{},
+			Getenv: os.Getenv, Version: testVersion}); ok != want {
+			t.Errorf("%s: %v, want %v", name, ok, want)
 		}
 	}
 }
@@ -119,7 +129,7 @@ func TestFullDisk(t *testing.T) {
 				var stderr bytes.Buffer
 				code, _ := Run(Process{
 					Args: []string{"ipcs"}, Stdout: &brokenWriter{room, errno}, Stderr: &stderr, Getenv: os.Getenv,
-					Version: testVersion,
+					Version: testVersion, Changes: direct,
 				})
 				if diff := cmp.Diff(want, result{"", stderr.String(), code}); diff != "" {
 					t.Errorf("%v after %d bytes: %s", errno, room, diff)

@@ -39,7 +39,7 @@ func TestLsipcOnATerminal(t *testing.T) {
 func oursOnTerminal(columns int, argv ...string) string {
 	var out bytes.Buffer
 	Run(Process{
-		Args: argv, Stdout: &out, Stderr: &out, Getenv: os.Getenv, Version: testVersion,
+		Args: argv, Stdout: &out, Stderr: &out, Getenv: os.Getenv, Version: testVersion, Changes: direct,
 		Terminal: func() (int, bool) { return columns, true },
 	})
 	return out.String()

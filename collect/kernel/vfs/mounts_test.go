@@ -63,7 +63,8 @@ func TestParseMount(t *testing.T) {
 		}
 	}
 	for _, line := range []string{"", "-", " - ", strings.Replace(all, " - ", " ", 1), strings.TrimPrefix(all, "36 "),
-		strings.Replace(all, "98:0", "98", 1), strings.Replace(all, "36", "x", 1), strings.Replace(all, " /dev/root", "", 1)} {
+		strings.Replace(all, "98:0", "98", 1), strings.Replace(all, "36", "x", 1),
+		strings.Replace(all, " /dev/root", "", 1)} {
 		if got, ok := parseMount(line); ok {
 			t.Errorf("%s: %+v", line, got)
 		}

@@ -1,4 +1,4 @@
-package proc
+package account
 
 import (
 	"os/user"
