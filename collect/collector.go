@@ -22,6 +22,7 @@ type Collector struct {
 	now        func() time.Time
 	kept       proc.Kept
 	notes      []string // of every snapshot
+	edges      int      // room for the edges of the next snapshot
 }
 
 // New returns a Collector for all kinds of Mechanisms. now is its clock.
@@ -65,11 +66,33 @@ func WithSource(source proc.Source) Setting {
 
 // Take reads what req names. It never fails as a whole. The Snapshot's Faults name what could not be read.
 func (c *Collector) Take(req Request) *Snapshot {
+	var edges []schema.Edge
+	if req.Edges && c.edges > 0 {
+		edges = make([]schema.Edge, 0, c.edges)
+	}
+	s := c.TakeParts(req, Parts{Edge: func(e schema.Edge) { edges = append(edges, e) }})
+	s.Edges, c.edges = edges, len(edges)+len(edges)/8
+	return s
+}
+
+// TakeParts is Take for an output that is written while the snapshot is collected.
+func (c *Collector) TakeParts(req Request, to Parts) *Snapshot {
 	begin := time.Now()
 	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
 	f, list := c.startTick(s)
+	if to.Begin != nil {
+		to.Begin(s)
+	}
 	for _, m := range c.mechanisms {
 		c.mechanism(m, s, list)
+		if objects, ok := s.Objects[m.Kind]; ok && to.Objects != nil {
+			to.Objects(m.Kind, objects)
+		}
+	}
+	if req.Edges {
+		for _, m := range c.mechanisms {
+			s.relate(m, f, to.Edge)
+		}
 	}
 	kinds.NoteOtherIPC(f)
 	kinds.NoteOtherShm(f)
@@ -160,9 +183,6 @@ func (c *Collector) mechanism(m *kinds.Mechanism, s *Snapshot, list *lister) {
 	begin := time.Now()
 	objects := list.withAspects(m.Kind, c.aspects)
 	s.Objects[m.Kind] = objects
-	if s.Request.Edges && m.Relate != nil {
-		m.Relate(f, objects, func(e schema.Edge) { s.Edges = append(s.Edges, e) })
-	}
 	if s.Request.Findings {
 		s.Findings = append(s.Findings, c.findings(m, f, objects)...)
 	}

@@ -55,7 +55,12 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 // that missing rights hide. A list of processes counts as denied if only some processes are known. If a row does not
 // name all of its SharedEndpoints, a key with "_total" behind the column's ID has their number.
 func AppendObject(b []byte, o *schema.Object, columns []schema.Column) []byte {
-	b = append(b, `{"ref":`...)
+	return append(AppendMembers(append(b, '{'), o, columns), '}')
+}
+
+// AppendMembers is AppendObject without the braces.
+func AppendMembers(b []byte, o *schema.Object, columns []schema.Column) []byte {
+	b = append(b, `"ref":`...)
 	b = AppendText(b, o.Ref.Append)
 	var denied []string
 	for i := range columns {
@@ -85,7 +90,7 @@ func AppendObject(b []byte, o *schema.Object, columns []schema.Column) []byte {
 		b = append(b, `,"denied":`...)
 		b = AppendJSON(b, schema.List(denied))
 	}
-	return append(b, '}')
+	return b
 }
 
 func appendEndpoints(b []byte, ends []schema.Endpoint) []byte {

@@ -183,7 +183,12 @@ func (t *Table) Needs() schema.Need {
 // Rows filters and sorts the snapshot's objects of the table's kind. Without a sort key they keep the mechanism's
 // order.
 func (t *Table) Rows(s *collect.Snapshot) []*schema.Object {
-	rows := slices.Clone(s.Objects[t.Mechanism.Kind])
+	return t.RowsOf(s.Objects[t.Mechanism.Kind])
+}
+
+// RowsOf is Rows for all objects of the table's kind.
+func (t *Table) RowsOf(objects []*schema.Object) []*schema.Object {
+	rows := slices.Clone(objects)
 	switch m := t.Mechanism; {
 	case t.Where != nil:
 		rows = slices.DeleteFunc(rows, func(o *schema.Object) bool { return !t.Where.Match(o) })

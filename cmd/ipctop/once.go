@@ -150,14 +150,14 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	snap := confirmedSnapshot(collect.New(host, time.Now, settings...), req)
+	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", Chosen: f.columns != "",
+		NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: time.Now()}}
+	if f.leaks {
+		f.leakOptions(&opts, words, mechs)
+	}
+	snap, write := f.take(collect.New(host, time.Now, settings...), req, cmd.OutOrStdout(), sections, opts)
 	total := 0
 	for i := range sections {
-		sections[i].Rows = sections[i].Table.Rows(snap)
-		if f.leaks {
-			keepLeaks(&sections[i])
-		}
 		total += f.alarms(&sections[i])
 	}
 	if where != nil {
@@ -165,12 +165,7 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	} else if hasWaits(sections) && !f.leaks {
 		total += len(waitWarnings(snap.Findings))
 	}
-	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", Chosen: f.columns != "",
-		NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
-	if f.leaks {
-		f.leakOptions(&opts, words, mechs)
-	}
-	if err := once.Write(cmd.OutOrStdout(), snap, sections, opts); err != nil {
+	if err := write(snap); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	stderr := cmd.ErrOrStderr()
@@ -188,6 +183,31 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	l := look{alarms: total, strict: f.exitCode, unknown: undecided, inJSON: f.output == "json",
 		hiding: snap.Hiding(mechanismsIn(sections), f.leaks), toStderr: stderr}
 	return l.exit()
+}
+
+// take takes a snapshot and chooses the rows of the sections. write writes what is not written yet. An output for
+// programs is written while the snapshot is collected, unless a second snapshot may have to confirm the first.
+func (f *onceFlags) take(c *collect.Collector, req collect.Request, to io.Writer, sections []once.Section,
+	opts once.Options) (snap *collect.Snapshot, write func(*collect.Snapshot) error) {
+	choose := func(s *once.Section, objects []*schema.Object) {
+		s.Rows = s.Table.RowsOf(objects)
+		if f.leaks {
+			keepLeaks(s)
+		}
+	}
+	mayNeedTwo := slices.ContainsFunc(sections, func(s once.Section) bool { return s.Mechanism.Pending != nil })
+	if !mayNeedTwo {
+		if stream := once.NewStream(to, sections, opts, choose); stream != nil {
+			snap = c.TakeParts(req, stream.Parts())
+			stream.Wait()
+			return snap, stream.Close
+		}
+	}
+	snap = confirmedSnapshot(c, req)
+	for i := range sections {
+		choose(&sections[i], snap.Objects[sections[i].Mechanism.Kind])
+	}
+	return snap, func(snap *collect.Snapshot) error { return once.Write(to, snap, sections, opts) }
 }
 
 // findingsOf keeps the findings about objects of the sections. A finding can advise a command, and a person may run it

@@ -13,46 +13,64 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// writeCSV writes one table (RFC 4180) for all kinds. It has each column of any kind once; ref tells the kind. Sizes
+// csvTable writes one table (RFC 4180) for all kinds. It has each column of any kind once; ref tells the kind. Sizes
 // are bytes, durations are seconds, times are RFC 3339. See appendCSVCell for texts.
-func writeCSV(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Options) error {
-	o.Format.Bytes = true
-	var ids []string
+type csvTable struct {
+	w      *bufio.Writer
+	format views.Format
+	ids    []string // of the columns
+	plain  bool     // no headings
+	line   []byte
+	err    error
+}
+
+func newCSVTable(w *bufio.Writer, sections []Section, o Options) *csvTable {
+	t := &csvTable{w: w, format: o.Format, plain: o.NoHeadings}
+	t.format.Bytes = true
 	for _, s := range sections {
 		for _, c := range s.Columns {
-			if !slices.Contains(ids, c.ID) {
-				ids = append(ids, c.ID)
+			if !slices.Contains(t.ids, c.ID) {
+				t.ids = append(t.ids, c.ID)
 			}
 		}
 	}
-	if !o.NoHeadings {
-		if _, err := w.WriteString(strings.Join(ids, ",") + "\n"); err != nil {
-			return err
-		}
-	}
-	var line []byte
-	for _, s := range sections {
-		at := make([]int, len(ids))
-		for n, id := range ids {
-			at[n] = slices.IndexFunc(s.Columns, func(c schema.Column) bool { return c.ID == id })
-		}
-		for _, object := range s.Rows {
-			line = line[:0]
-			for n, column := range at {
-				if n > 0 {
-					line = append(line, ',')
-				}
-				if column >= 0 {
-					line = appendCSVCell(line, s.Columns[column].Get(object), o.Format)
-				}
-			}
-			if _, err := w.Write(append(line, '\n')); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return t
 }
+
+func (t *csvTable) begin(*collect.Snapshot) {
+	if !t.plain {
+		_, t.err = t.w.WriteString(strings.Join(t.ids, ",") + "\n")
+	}
+}
+
+func (t *csvTable) section(s *Section) {
+	at := make([]int, len(t.ids))
+	for n, id := range t.ids {
+		at[n] = slices.IndexFunc(s.Columns, func(c schema.Column) bool { return c.ID == id })
+	}
+	for _, object := range s.Rows {
+		if t.err != nil {
+			return
+		}
+		t.line = t.line[:0]
+		for n, column := range at {
+			if n > 0 {
+				t.line = append(t.line, ',')
+			}
+			if column >= 0 {
+				t.line = appendCSVCell(t.line, s.Columns[column].Get(object), t.format)
+			}
+		}
+		t.line = append(t.line, '\n')
+		_, t.err = t.w.Write(t.line)
+	}
+}
+
+func (t *csvTable) edge(*schema.Edge) {}
+
+func (t *csvTable) end(*collect.Snapshot) {}
+
+func (t *csvTable) failed() error { return t.err }
 
 // appendCSVCell appends the text of a cell as a field. A spreadsheet computes a text that begins with =, +, - or @, even
 // in quotes; an apostrophe in front keeps it a text (OWASP, CSV Injection). Control characters are visible escapes

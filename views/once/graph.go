@@ -225,7 +225,7 @@ func joined(a, b string) string {
 // writeGraphJSON writes one document, with one node or edge per line. An edge is written as in the document of --once.
 func writeGraphJSON(w *bufio.Writer, s *collect.Snapshot, g *views.Graph) error {
 	d := document{w: w}
-	d.begin(s)
+	d.head(s)
 	d.raw(",\n\"nodes\":[")
 	for i, n := range g.Nodes {
 		d.comma(i).raw("\n").append(func(b []byte) []byte {
@@ -234,7 +234,7 @@ func writeGraphJSON(w *bufio.Writer, s *collect.Snapshot, g *views.Graph) error 
 	}
 	d.raw("],\n\"edges\":[")
 	for i, e := range g.Edges {
-		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendEdge(b, e) })
+		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendEdge(b, &e) })
 	}
 	d.raw("]").unseen(s)
 	d.raw("}\n")

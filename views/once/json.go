@@ -13,31 +13,41 @@ import (
 // SchemaVersion is the version of the JSON document. A version may get new keys; it never loses a key.
 const SchemaVersion = 1
 
-// writeDocument writes the JSON document of --once -o json, one object per line. README describes the document.
-func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ Options) error {
-	d := document{w: w}
-	d.begin(s)
+// begin opens the JSON document of --once -o json, one object per line. README describes the document.
+func (d *document) begin(s *collect.Snapshot) {
+	d.head(s)
 	d.raw(",\n\"objects\":{")
-	shown := map[schema.Ref]bool{}
-	for i, section := range sections {
-		d.comma(i).string(string(section.Mechanism.Kind)).raw(":[")
-		for n, o := range section.Rows {
-			shown[o.Ref] = true
-			if subject := section.Mechanism.Subject; subject != nil {
-				shown[subject(o)] = true
-			}
-			d.comma(n).raw("\n").append(func(b []byte) []byte { return views.AppendObject(b, o, section.Columns) })
+}
+
+func (d *document) section(s *Section) {
+	d.comma(d.written).string(string(s.Mechanism.Kind)).raw(":[")
+	d.written++
+	for n, o := range s.Rows {
+		if d.err != nil {
+			return
 		}
-		d.raw("]")
+		d.comma(n).raw("\n").append(func(b []byte) []byte { return views.AppendObject(b, o, s.Columns) })
 	}
-	d.raw("},\n\"edges\":[")
-	n := 0
-	for _, e := range s.Edges {
-		if shown[e.From] || shown[e.To] {
-			d.comma(n).raw("\n").append(func(b []byte) []byte { return appendEdge(b, e) })
-			n++
-		}
+	d.raw("]")
+}
+
+// edge writes an edge that touches a row.
+func (d *document) edge(e *schema.Edge) {
+	if d.beginEdges(); d.shown.touches(e) && d.err == nil {
+		d.comma(d.edges).raw("\n").append(func(b []byte) []byte { return appendEdge(b, e) })
+		d.edges++
 	}
+}
+
+func (d *document) beginEdges() {
+	if d.shown == nil {
+		d.shown = newShownRefs(d.sections)
+		d.raw("},\n\"edges\":[")
+	}
+}
+
+func (d *document) end(s *collect.Snapshot) {
+	d.beginEdges()
 	d.raw("],\n\"findings\":[")
 	for i, f := range s.Findings {
 		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendFinding(b, f) })
@@ -48,22 +58,30 @@ func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ O
 		d.raw(",").string(c.Part).raw(":").float(c.Took.Seconds())
 	}
 	d.raw(",\"source\":").string(string(s.Source)).raw("}}\n")
-	return d.err
 }
 
-// writeLines writes one JSON object per line: kind, ref, then the columns.
-func writeLines(w *bufio.Writer, _ *collect.Snapshot, sections []Section, _ Options) error {
-	d := document{w: w}
-	for _, section := range sections {
-		for _, o := range section.Rows {
-			d.raw(`{"kind":`).string(string(o.Ref.Kind)).raw(",")
-			d.append(func(b []byte) []byte { return views.AppendObject(b, o, section.Columns)[1:] }).raw("\n")
+func (d *document) failed() error { return d.err }
+
+// jsonLines writes one JSON object per line: kind, ref, then the columns.
+type jsonLines struct{ document }
+
+func (l *jsonLines) begin(*collect.Snapshot) {}
+
+func (l *jsonLines) section(s *Section) {
+	for _, o := range s.Rows {
+		if l.err != nil {
+			return
 		}
+		l.raw(`{"kind":`).string(string(o.Ref.Kind)).raw(",")
+		l.append(func(b []byte) []byte { return views.AppendMembers(b, o, s.Columns) }).raw("}\n")
 	}
-	return d.err
 }
 
-func appendEdge(b []byte, e schema.Edge) []byte {
+func (l *jsonLines) edge(*schema.Edge) {}
+
+func (l *jsonLines) end(*collect.Snapshot) {}
+
+func appendEdge(b []byte, e *schema.Edge) []byte {
 	b = views.AppendText(append(b, `{"from":`...), e.From.Append)
 	b = views.AppendText(append(b, `,"to":`...), e.To.Append)
 	b = views.AppendString(append(b, `,"rel":`...), string(e.Rel))
@@ -116,10 +134,16 @@ type document struct {
 	w   *bufio.Writer
 	buf []byte
 	err error
+
+	// of the document of --once
+	sections []Section
+	written  int        // sections
+	shown    *shownRefs // nil before the edges
+	edges    int        // written
 }
 
-// begin opens a document with its schema version, its machine and its time.
-func (d *document) begin(s *collect.Snapshot) {
+// head opens a document with its schema version, its machine and its time.
+func (d *document) head(s *collect.Snapshot) {
 	d.raw(`{"schema_version":`).int(SchemaVersion)
 	d.raw(`,"taken":`).string(s.Taken.Format(time.RFC3339Nano))
 	d.raw(`,"host":`).string(s.Host)

@@ -42,7 +42,7 @@ type writer func(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opt
 var writers = []struct {
 	name  string
 	write writer
-}{{"table", writeTables}, {"json", writeDocument}, {"jsonl", writeLines}, {"csv", writeCSV}}
+}{{"table", writeTables}, {"json", writeRecord}, {"jsonl", writeRecord}, {"csv", writeRecord}}
 
 // Outputs lists the formats of Write; the first is the default.
 func Outputs() []string {
@@ -81,7 +81,7 @@ func LeakColumns(output string, m *kinds.Mechanism) []schema.Column {
 func Write(w io.Writer, s *collect.Snapshot, sections []Section, o Options) error {
 	for _, format := range writers {
 		if format.name == o.Output {
-			b := bufio.NewWriterSize(w, 64<<10)
+			b := bufio.NewWriterSize(w, bufferSize)
 			write := format.write
 			if o.Leaks && o.Output == "table" {
 				write = writeLeaks
