@@ -2,6 +2,7 @@ package collect
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
@@ -73,7 +74,7 @@ type Snapshot struct {
 	Cost  []Cost // of each source and mechanism, in the order they ran
 	Total time.Duration
 
-	index func() map[schema.Ref]*schema.Object
+	index map[schema.Kind]*kindIndex
 	ways  map[namespace.Namespace]namespace.Namespace // from a namespace without Path to the same one with Path
 }
 
@@ -90,8 +91,49 @@ func (s *Snapshot) FindNamespace(typ string, ino uint64) (namespace.Namespace, b
 	return ns, ok
 }
 
+// kindIndex finds the objects of one kind.
+type kindIndex struct {
+	finds atomic.Int32
+	once  sync.Once
+	byRef map[schema.Ref]*schema.Object
+}
+
+// fewFinds is the number of times that Find goes through the list of a kind. After that it makes an index, which costs
+// as much as some hundred ways through the list.
+const fewFinds = 50
+
 // Find returns the object with exactly this identity; nil: it is not in the snapshot.
-func (s *Snapshot) Find(r schema.Ref) *schema.Object { return s.index()[r] }
+func (s *Snapshot) Find(r schema.Ref) *schema.Object {
+	k, objects := s.index[r.Kind], s.Objects[r.Kind]
+	if k != nil && k.finds.Add(1) > fewFinds {
+		return k.find(objects, r)
+	}
+	for _, o := range objects {
+		if o.Ref.ID == r.ID && o.Ref == r {
+			return o
+		}
+	}
+	return nil
+}
+
+func (k *kindIndex) find(objects []*schema.Object, r schema.Ref) *schema.Object {
+	k.once.Do(func() {
+		k.byRef = make(map[schema.Ref]*schema.Object, len(objects))
+		for _, o := range objects {
+			k.byRef[o.Ref] = o
+		}
+	})
+	return k.byRef[r]
+}
+
+// ReadyToFind makes Find fast for the objects of a kind. It is for a goroutine that has the time, before another one
+// that has not looks for many objects.
+func (s *Snapshot) ReadyToFind(kind schema.Kind) {
+	if k := s.index[kind]; k != nil {
+		k.finds.Store(fewFinds)
+		k.find(s.Objects[kind], schema.Ref{})
+	}
+}
 
 // Covers reports true if the snapshot was taken for all that r names. It does not compare namespaces. A snapshot for
 // another request may hold the same kinds, but with cells that were never read.
@@ -106,17 +148,8 @@ func (s *Snapshot) Covers(r Request) bool {
 }
 
 func (s *Snapshot) makeIndex() {
-	s.index = sync.OnceValue(func() map[schema.Ref]*schema.Object {
-		n := 0
-		for _, l := range s.Objects {
-			n += len(l)
-		}
-		index := make(map[schema.Ref]*schema.Object, n)
-		for _, l := range s.Objects {
-			for _, o := range l {
-				index[o.Ref] = o
-			}
-		}
-		return index
-	})
+	s.index = make(map[schema.Kind]*kindIndex, len(s.Objects))
+	for kind := range s.Objects {
+		s.index[kind] = &kindIndex{}
+	}
 }

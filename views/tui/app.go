@@ -106,7 +106,8 @@ type demander interface {
 }
 
 // take gets a snapshot and passes it to every room and tab that can show it. A tab without facts in the snapshot keeps
-// its last one. While a dialog is open, nothing behind it moves: the snapshot waits.
+// its last one, but forgets many rows when it is not on screen. While a dialog is open, nothing behind it moves: the
+// snapshot waits.
 func (a *app) take(s *collect.Snapshot) {
 	if a.dialogOpen() {
 		a.held = s
@@ -116,6 +117,9 @@ func (a *app) take(s *collect.Snapshot) {
 	for _, t := range a.tabs {
 		if s.Covers(t.request()) {
 			t.next = s
+		}
+		if t != a.tab() {
+			t.forget()
 		}
 	}
 	for _, r := range a.rooms {

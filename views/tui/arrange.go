@@ -10,7 +10,11 @@ import (
 // objects returns the objects that the tab may show. It leaves out background objects (for example kernel threads),
 // unless the person asks for them or for the waits of some objects.
 func (t *tab) objects() []*schema.Object {
-	var all []*schema.Object
+	n := 0
+	for _, m := range t.view.Mechanisms {
+		n += len(t.snap.Objects[m.Kind])
+	}
+	all := make([]*schema.Object, 0, n)
 	for _, m := range t.view.Mechanisms {
 		for _, o := range t.snap.Objects[m.Kind] {
 			if !t.view.Lists(m, o) {
@@ -110,7 +114,7 @@ func (t *tab) countMarks() {
 
 // place finds the cursor's object again. If the object is gone, the cursor stays on its line.
 func (t *tab) place() {
-	if i := slices.IndexFunc(t.rows, func(r row) bool { return r.object.Ref == t.cursor }); i >= 0 {
+	if i := t.rowOf(t.cursor); i >= 0 {
 		t.top += i - t.index // keep the line's place on the screen
 		t.index = i
 		return
@@ -126,4 +130,15 @@ func (t *tab) place() {
 	if gone {
 		t.hold()
 	}
+}
+
+// rowOf returns the row of an object, or -1. It looks first where the cursor is: most objects keep their row.
+func (t *tab) rowOf(r schema.Ref) int {
+	if r.IsZero() {
+		return -1
+	}
+	if o := t.current(); o != nil && o.Ref == r {
+		return t.index
+	}
+	return slices.IndexFunc(t.rows, func(row row) bool { return row.object.Ref.ID == r.ID && row.object.Ref == r })
 }

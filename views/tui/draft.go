@@ -8,9 +8,9 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// atOnce is the most rows that the UI goroutine filters and sorts itself: they take about 10 ms. More rows would delay
+// atOnce is the most rows that the UI goroutine filters and sorts itself: they take about 2 ms. More rows would delay
 // the keys, so a worker takes them.
-const atOnce = 4000
+const atOnce = 1000
 
 // arrange filters and sorts a tab, once per snapshot or change, never per draw. A worker does it for many rows; each
 // tab has at most one worker. Until the worker is ready, the tab shows its old rows. If a new filter needs facts that
@@ -27,10 +27,15 @@ func (a *app) arrange(t *tab) {
 		a.arranged(t)
 	default:
 		t.busy = true
-		d, turn := t.draft(), t.turn
+		d, turn, finds := t.draft(), t.turn, t.follow || len(t.marks) > 0
 		go a.guarded(func() {
 			d.ownWhere()
 			d.fill()
+			for _, m := range t.view.Mechanisms {
+				if finds {
+					d.snap.ReadyToFind(m.Kind)
+				}
+			}
 			a.later(func() { a.accept(t, d, turn) })
 		})
 	}
@@ -65,6 +70,9 @@ func (a *app) arranged(t *tab) {
 
 // size counts the tab's objects in the newest snapshot.
 func (t *tab) size() int {
+	if t.next == nil {
+		return 0
+	}
 	n := 0
 	for _, m := range t.view.Mechanisms {
 		n += len(t.next.Objects[m.Kind])
@@ -123,4 +131,13 @@ func (t *tab) take(d *tab) {
 	t.open, t.hidden, t.took = d.open, d.hidden, d.took
 	t.countMarks()
 	t.place()
+}
+
+// forget drops the rows of a tab that is not on screen, if they are many: they take much memory. They are read again
+// when the tab is shown. A tab with marks keeps them, because a verb may act on the marked objects from another tab.
+func (t *tab) forget() {
+	if len(t.marks) == 0 && (t.size() > atOnce || len(t.rows) > atOnce) {
+		t.next, t.snap, t.rows = nil, nil, nil
+		t.turn++ // drops the result of a worker
+	}
 }

@@ -155,3 +155,23 @@ func BenchmarkKey(b *testing.B) {
 		})
 	}
 }
+
+// A tab that is not on screen forgets many rows. When it is shown again, the cursor is on its object, in the same line.
+func TestManyRowsAreForgottenOffScreen(t *testing.T) {
+	few, many := crowd(10), crowd(atOnce+1)
+	few.forget()
+	same(t, "few rows", 10, len(few.rows))
+	many.move(500)
+	many.top = 490
+	next := many.next
+	many.marks[many.current().Ref] = true
+	many.forget()
+	same(t, "rows with a mark", atOnce+1, len(many.rows))
+	clear(many.marks)
+	many.forget()
+	same(t, "rows", 0, len(many.rows))
+	many.next = next
+	many.arrange()
+	same(t, "cursor", "crowd:500", many.current().Ref.String())
+	same(t, "line of the cursor", 10, many.index-many.top)
+}

@@ -115,9 +115,13 @@ func (a *app) unseen() string {
 	return s + views.Visible(faults[0].Says)
 }
 
-// cost is the time of the last refresh and its share of the interval, with the cost of the watch.
+// cost is the time of the last refresh, the source of its walk over the processes, and its share of the interval, with
+// the cost of the watch.
 func (a *app) cost() string {
-	s := fmt.Sprintf("refresh %s", millis(a.snap.Total))
+	s := "refresh " + millis(a.snap.Total)
+	if source := a.snap.Source; source != "" {
+		s += " by " + string(source)
+	}
 	if a.interval <= 0 || a.paused {
 		return s
 	}

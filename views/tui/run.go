@@ -11,7 +11,6 @@ import (
 	"github.com/gdamore/tcell/v2"
 
 	"github.com/ipctop/ipctop/actions"
-	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Options are the inputs of the dashboard.
@@ -96,10 +95,8 @@ func (a *app) pump(ctx context.Context) {
 			a.tv.QueueUpdate(a.tv.Stop)
 			return
 		case s := <-a.source.Snapshots():
-			s.Find(schema.Ref{}) // makes the snapshot's index here, not on the UI goroutine
 			a.tv.QueueUpdateDraw(func() { a.take(s) })
 		case s := <-a.source.Watched():
-			s.Find(schema.Ref{})
 			a.tv.QueueUpdateDraw(func() { a.look(s) })
 		case f := <-a.work.post:
 			a.tv.QueueUpdateDraw(f)

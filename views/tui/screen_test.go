@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/gdamore/tcell/v2"
+
+	"github.com/ipctop/ipctop/collect/proc"
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // testScreen is a canvas over a simulated screen. A test reads it only while nothing draws on it. It has no terminal
@@ -88,4 +91,17 @@ func (g *testScreen) look() string {
 		g.text, g.fresh = textOf(g.below), true
 	}
 	return g.text
+}
+
+// The footer names the source of the walk, in 80 columns too.
+func TestTheFooterNamesTheSource(t *testing.T) {
+	t.Parallel()
+	r := openSample(t, schema.Pipe, 80, 24)
+	r.see("ms by proc watch ", "% of the time)")
+	r.inside(func(a *app) {
+		s := *a.snap
+		s.Source = proc.FromBPF
+		a.snap = &s
+	})
+	r.see("ms by bpf watch ", "% of the time)")
 }

@@ -53,12 +53,17 @@ type tab struct {
 	took   time.Duration // time to filter and sort the rows
 }
 
-// row is an object with its place in the tree.
+// row is an object with its place in the tree. There may be 100,000 rows, so a row of a flat list is small.
 type row struct {
 	object *schema.Object
-	depth  int
-	last   []bool // per level: no sibling follows; nil in a flat list
-	hides  int    // descendants that a fold hides
+	*place // nil in a flat list
+}
+
+// place is a row's place in the tree.
+type place struct {
+	depth int
+	last  []bool // per level: no sibling follows
+	hides int    // descendants that a fold hides
 }
 
 // counts are the numbers of rows in the header.

@@ -38,7 +38,7 @@ func (t *tab) branch(objects []*schema.Object) {
 func (t *tab) grow(children map[schema.Ref][]*schema.Object, of schema.Ref, last []bool) {
 	for i, o := range children[of] {
 		here := append(last[:len(last):len(last)], i == len(children[of])-1)
-		r := row{object: o, depth: len(last), last: here}
+		r := row{o, &place{depth: len(last), last: here}}
 		if t.folded[o.Ref] {
 			r.hides = descendants(children, o.Ref)
 		}
@@ -59,7 +59,7 @@ func descendants(children map[schema.Ref][]*schema.Object, of schema.Ref) int {
 
 // branches returns the lines that lead to a row, with "+" if a fold hides descendants.
 func (r *row) branches() string {
-	if r.last == nil {
+	if r.place == nil {
 		return ""
 	}
 	var b strings.Builder

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ipctop/ipctop/collect"
@@ -29,11 +30,15 @@ func (a *app) look(s *collect.Snapshot) {
 		a.heldLook = s
 		return
 	}
-	a.watched, a.heldLook, a.alarm = s, nil, a.alarmsIn(s)
+	findings := *s
+	findings.Objects, findings.Edges = nil, nil // they may take much memory
+	a.watched, a.heldLook, a.alarm = &findings, nil, a.alarmsIn(s)
 	if t := a.tabs[a.tabOf(schema.Wait)]; s.Covers(t.request()) {
 		t.next = s
 		if t == a.tab() {
 			a.arrange(t)
+		} else {
+			t.forget()
 		}
 	}
 }
@@ -115,12 +120,14 @@ func circle(f *schema.Finding, name func(schema.Ref) string) string {
 
 // namer returns the name of a process in a snapshot's waits: "4242/postgres".
 func (a *app) namer(s *collect.Snapshot) func(schema.Ref) string {
-	m := a.mechanism(schema.Wait)
-	names := map[schema.Ref]string{}
-	for _, o := range s.Objects[schema.Wait] {
-		names[m.Subject(o)] = m.NamedLabel(o)
-	}
-	return func(r schema.Ref) string { return views.Visible(fmt.Sprintf("%d/%s", r.ID, names[r])) }
+	names := sync.OnceValue(func() map[schema.Ref]string {
+		m, names := a.mechanism(schema.Wait), map[schema.Ref]string{}
+		for _, o := range s.Objects[schema.Wait] {
+			names[m.Subject(o)] = m.NamedLabel(o)
+		}
+		return names
+	})
+	return func(r schema.Ref) string { return views.Visible(fmt.Sprintf("%d/%s", r.ID, names()[r])) }
 }
 
 // findingsOn returns the findings on an object in the snapshot. If the snapshot lacks the waits, it adds the findings
