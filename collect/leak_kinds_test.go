@@ -180,8 +180,22 @@ func TestSharedMemoryThatIsMappedPrivately(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
+		ticks := New(s.host, func() time.Time { return s.now })
+		next := func() relate.Leak { return verdictsOf(ticks, schema.PShm, NoGrace)["pshm:/m"].Verdict }
+		if got := next(); got == relate.Live {
+			t.Error("nobody maps it, and it is live")
+		}
 		w := kerneltest.Start(t, "map-privately", "/m")
 		s.wantVerdict("pshm:/m", relate.Live, fmt.Sprintf("%d/%s maps it for itself", w.PID, s.end(w.PID).Comm))
+		for range 2 { // the second tick has read the mappings before
+			if got := next(); got != relate.Live {
+				t.Errorf("it is %s in a later tick", got)
+			}
+		}
+		w.Kill()
+		if got := next(); got == relate.Live {
+			t.Error("its user has ended, and it is live")
+		}
 	})
 }
 

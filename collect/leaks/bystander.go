@@ -54,7 +54,8 @@ type processFacts struct {
 	program programKind
 	launch  programKind // see launches
 	calls   callWidth
-	opens   bool // an io_uring of the process opens a FIFO: see foreign32
+	opens   bool                // an io_uring of the process opens a FIFO: see foreign32
+	private map[uint64][]uint64 // see privateInodes
 	// See otherThreads.
 	threadsRead bool
 	threads     []process.ProcStatus

@@ -206,12 +206,7 @@ func (l *tick) readPrivateMaps(dev uint64) *privateMaps {
 		if p.KernelThread() || p.Gone() {
 			continue
 		}
-		dir, err := l.Host.OpenProc(p.Living())
-		if err != nil {
-			continue
-		}
-		inodes, err := dir.PrivateMaps(buf, dev)
-		dir.Close()
+		inodes, err := l.privateInodes(p, dev, buf)
 		for _, ino := range inodes {
 			all.users[proc.FileID{Dev: dev, Ino: ino}] = append(all.users[proc.FileID{Dev: dev, Ino: ino}], p)
 		}
@@ -224,4 +219,26 @@ func (l *tick) readPrivateMaps(dev uint64) *privateMaps {
 			schema.Counted(denied, "process")))
 	}
 	return all
+}
+
+// privateInodes lists the files of a device that a process maps with MAP_PRIVATE. A process that has not run since an
+// earlier tick still maps the same files.
+func (l *tick) privateInodes(p *proc.Process, dev uint64, buf []byte) ([]uint64, error) {
+	facts := l.factsOf(p)
+	if inodes, known := facts.private[dev]; known {
+		return inodes, nil
+	}
+	dir, err := l.Host.OpenProc(p.Living())
+	if err != nil {
+		return nil, nil // it has ended
+	}
+	defer dir.Close()
+	inodes, err := dir.PrivateMaps(buf, dev)
+	if err == nil {
+		if facts.private == nil {
+			facts.private = map[uint64][]uint64{}
+		}
+		facts.private[dev] = inodes
+	}
+	return inodes, err
 }

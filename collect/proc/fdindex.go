@@ -1,6 +1,9 @@
 package proc
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // FDUse is one process's descriptor on an object.
 type FDUse struct {
@@ -56,12 +59,24 @@ func (t *Tick) fdIndex(kind FDKind) *fdIndex {
 	return all[kind]
 }
 
-func (t *Tick) indexFDs(kind FDKind) *fdIndex {
-	type entry struct {
-		id    FileID
-		use   FDUse
-		order int
+// fdEntry is the object of the descriptor that comes at a place in the walk.
+type fdEntry struct {
+	id    FileID
+	order int32
+}
+
+// compareEntries is spelt out: it takes most of the time of an index of 50,000 descriptors.
+func compareEntries(a, b fdEntry) int {
+	switch {
+	case a.id.Dev != b.id.Dev:
+		return cmp.Compare(a.id.Dev, b.id.Dev)
+	case a.id.Ino != b.id.Ino:
+		return cmp.Compare(a.id.Ino, b.id.Ino)
 	}
+	return int(a.order) - int(b.order)
+}
+
+func (t *Tick) indexFDs(kind FDKind) *fdIndex {
 	n := 0
 	for _, p := range t.procs {
 		for i := range p.FDs {
@@ -70,33 +85,28 @@ func (t *Tick) indexFDs(kind FDKind) *fdIndex {
 			}
 		}
 	}
-	entries := make([]entry, 0, n)
+	entries, walked := make([]fdEntry, 0, n), make([]FDUse, 0, n)
 	for _, p := range t.procs {
 		for i := range p.FDs {
 			if fd := &p.FDs[i]; fd.Kind == kind {
-				entries = append(entries, entry{FileID{fd.Dev, fd.Ino}, FDUse{p, fd}, len(entries)})
+				entries = append(entries, fdEntry{FileID{fd.Dev, fd.Ino}, int32(len(walked))})
+				walked = append(walked, FDUse{p, fd})
 			}
 		}
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		if c := a.id.Compare(b.id); c != 0 {
-			return c
-		}
-		return a.order - b.order
-	})
-	x := &fdIndex{uses: make([]FDUse, n)}
+	slices.SortFunc(entries, compareEntries)
 	objects := 0
 	for i := range entries {
 		if i == 0 || entries[i].id != entries[i-1].id {
 			objects++
 		}
 	}
-	x.ids, x.first = make([]FileID, 0, objects), make([]int32, 0, objects)
-	for i := range entries {
-		if e := &entries[i]; i == 0 || e.id != entries[i-1].id {
+	x := &fdIndex{ids: make([]FileID, 0, objects), uses: make([]FDUse, n), first: make([]int32, 0, objects)}
+	for i, e := range entries {
+		if i == 0 || e.id != entries[i-1].id {
 			x.ids, x.first = append(x.ids, e.id), append(x.first, int32(i))
 		}
-		x.uses[i] = entries[i].use
+		x.uses[i] = walked[e.order]
 	}
 	return x
 }
