@@ -67,7 +67,7 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 	case needs&fdNeeds == 0 || p.KernelThread() || p.Gone():
 	case old.known != nil && old.fds.Has(needs&fdNeeds):
 		p.OwnTables, p.OwnErr = old.known.OwnTables, old.known.OwnErr
-		p.FDs, p.FDErr = p.pathsNow(dir, old.known.FDs, buf), old.known.FDErr
+		p.FDs, p.FDErr = p.pathsNow(dir, needs, old.known.FDs, buf), old.known.FDErr
 		now.fds, now.risky, now.files = old.fds, old.risky, old.files
 	default:
 		needs |= old.fds // Tables that were needed before will be needed again.
@@ -89,26 +89,44 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 	}
 }
 
-// pathsNow returns the descriptors with their present paths. Other processes can rename and unlink files while the
-// holder sleeps.
-func (p *Process) pathsNow(dir process.Dir, fds []FD, buf []byte) []FD {
+// pathsNow returns the descriptors with their present paths, as far as the tick needs the paths. Other processes can
+// rename and unlink files while the holder sleeps. Descriptors of a process that lead to one file by one path, such as
+// three on /dev/null, have one present path.
+func (p *Process) pathsNow(dir process.Dir, needs schema.Need, fds []FD, buf []byte) []FD {
+	before, files := fds, needs&(NeedLocks|NeedFDFiles) != 0
 	kept := true // fds belongs to the last snapshot, which must not change
-	for i := range fds {
-		if fds[i].Path == "" || fds[i].Kind == FDNamespace {
+	for i := range before {
+		fd := &before[i]
+		if fd.Path == "" || fd.Kind == FDNamespace || fd.Kind == FDFile && !files {
 			continue
 		}
-		var path []byte
-		err := error(fs.ErrNotExist)
-		p.withTable(dir, fds[i].Table, func(of process.Dir) { path, err = of.FDLink(int(fds[i].Num), buf) })
-		if err != nil || string(path) == fds[i].Path {
+		var now string
+		if i > 0 && fd.samePath(&before[i-1]) {
+			now = fds[i-1].Path
+		} else {
+			var path []byte
+			err := error(fs.ErrNotExist)
+			p.withTable(dir, fd.Table, func(of process.Dir) { path, err = of.FDLink(int(fd.Num), buf) })
+			if err != nil || string(path) == fd.Path {
+				continue
+			}
+			now = string(path)
+		}
+		if now == fd.Path {
 			continue
 		}
 		if kept {
 			fds, kept = slices.Clone(fds), false
 		}
-		fds[i].Path = string(path)
+		fds[i].Path = now
 	}
 	return fds
+}
+
+// samePath reports whether two descriptors of a process led to one file by one path.
+func (fd *FD) samePath(other *FD) bool {
+	return fd.Kind == other.Kind && fd.Table == other.Table && fd.Dev == other.Dev && fd.Ino == other.Ino &&
+		fd.Path == other.Path
 }
 
 // hasName reports whether another process can rename or unlink the mapped file.
