@@ -72,9 +72,9 @@ func (g *graph) members(p *proc.Process) []*proc.Process {
 
 // missesChildren says who may be a child that was not seen; "": nobody. A hidden child may have changed its user.
 func (g *graph) missesChildren(p *proc.Process, t *relate.Task) string {
-	i := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })
+	th := g.tick.ThreadOf(p, t.TID)
 	switch {
-	case i < 0 || !waitsForChildren(&p.Tasks[i]):
+	case th == nil || !waitsForChildren(th):
 		return ""
 	case g.tick.Hides:
 		return "children that /proc hides"

@@ -37,11 +37,10 @@ func newArguments() arguments {
 //	the arguments are local variables, or only numbers of descriptors: the same, and a verdict is only possible
 //	else: the wait is open
 func (g *graph) doubtArguments(p *proc.Process, t *relate.Task) (changed bool) {
-	i := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })
-	if i < 0 {
+	th, w := g.tick.ThreadOf(p, t.TID), &t.Wait
+	if th == nil {
 		return false
 	}
-	th, w := &p.Tasks[i], &t.Wait
 	who := g.changer(p, th)
 	switch {
 	case who == "":
@@ -238,10 +237,10 @@ func (g *graph) countWaits(key proc.WaitKey, values []sysv.SemValue) semCounts {
 	}
 	for _, w := range g.tick.WaitersOf(key) {
 		op, ok := sysv.BlockedOp(w.Ops, values)
-		i := slices.IndexFunc(w.Tasks, func(th proc.Thread) bool { return th.TID == w.Thread })
+		th := g.tick.ThreadOf(w.Process, w.Thread)
 		switch {
-		case !ok || i < 0:
-		case g.changer(w.Process, &w.Tasks[i]) == "":
+		case !ok || th == nil:
+		case g.changer(w.Process, th) == "":
 			left[waitOf(op)]--
 		default:
 			unsure[waitOf(op)]++

@@ -2,10 +2,8 @@ package waits
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 )
 
@@ -34,9 +32,9 @@ func (g *graph) dropAwake(solved *relate.Solution, tasks []relate.Task) (changed
 // before the number of sleeps. So a sleeping thread with an unchanged number has slept all the time.
 func (g *graph) stillAsleep(t *relate.Task, buf []byte) bool {
 	p := g.tick.Process(int(t.Proc.ID))
-	i := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })
+	th := g.tick.ThreadOf(p, t.TID)
 	dir, err := g.tick.Host.OpenProc(p.Living())
-	if err != nil || i < 0 {
+	if err != nil || th == nil {
 		return false
 	}
 	defer dir.Close()
@@ -52,5 +50,5 @@ func (g *graph) stillAsleep(t *relate.Task, buf []byte) bool {
 		return false
 	}
 	n, _, err := dir.Switches(t.TID, buf)
-	return err == nil && n == p.Tasks[i].Sleeps
+	return err == nil && n == th.Sleeps
 }

@@ -152,19 +152,19 @@ func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) []relate.Ender {
 			share(g.sameEnds(on))
 		}
 	}
-	at := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })
-	if at < 0 {
+	at := g.tick.ThreadOf(p, t.TID)
+	if at == nil {
 		return slices.Concat(all, enders)
 	}
-	if _, _, ok := p.Tasks[at].Call.WaitsForChild(); ok {
+	if _, _, ok := at.Call.WaitsForChild(); ok {
 		for _, q := range g.tracees()[p.PID] {
 			weak(q, "is traced")
 		}
-		if waitsForChildren(&p.Tasks[at]) && !g.caughtSignals(p).Has(syscall.SIGCHLD) {
+		if waitsForChildren(at) && !g.caughtSignals(p).Has(syscall.SIGCHLD) {
 			enders = append(enders, g.adoptable(p)...)
 		}
 	}
-	if num, ok := p.Tasks[at].Call.EpollFD(); ok {
+	if num, ok := at.Call.EpollFD(); ok {
 		if n := g.epolls()[descriptorOf{p, proc.FDNum{Table: p.TableOf(t.TID), Num: int32(num)}}]; n != nil {
 			share(g.weakly(n.Ref, n.Uses, "has the epoll instance"))
 		}

@@ -249,8 +249,8 @@ func (g *graph) threadByNumber(q *proc.Process, owner int) (tid int, ok bool) {
 	}
 	defer dir.Close()
 	tid, err = dir.Thread(owner)
-	ended := slices.ContainsFunc(q.Tasks, func(t proc.Thread) bool { return t.TID == tid && t.In == process.Ended })
-	return tid, err == nil && !ended
+	th := g.tick.ThreadOf(q, tid)
+	return tid, err == nil && (th == nil || th.In != process.Ended)
 }
 
 // ownFutex finds the enders of a wait on a futex of the process alone. The owner of a mutex ends the wait. A condition

@@ -33,8 +33,8 @@ func (s *stacks) of(p *proc.Process, n *relate.Node, ref schema.Ref) schema.Valu
 	if !s.tick.WantsFor(ref, NeedStack) {
 		return schema.Uncollected(schema.TypeList)
 	}
-	i := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == n.Task.TID })
-	if n.Task.Activity != relate.Waiting || i < 0 || p.PID == s.tick.Self || !s.tick.Host.Live() {
+	th := s.tick.ThreadOf(p, n.Task.TID)
+	if n.Task.Activity != relate.Waiting || th == nil || p.PID == s.tick.Self || !s.tick.Host.Live() {
 		return schema.None(schema.TypeList)
 	}
 	dir, err := s.tick.Host.OpenProc(p.Living())
@@ -47,7 +47,7 @@ func (s *stacks) of(p *proc.Process, n *relate.Node, ref schema.Ref) schema.Valu
 	for _, f := range functions {
 		lines = append(lines, "kernel: "+f)
 	}
-	sites, err := s.sites(dir, p.Tasks[i].Call)
+	sites, err := s.sites(dir, th.Call)
 	if lines = append(lines, sites...); len(lines) == 0 && (sys.Denied(kernelErr) || sys.Denied(err)) {
 		return schema.Refused(schema.TypeList)
 	}
