@@ -22,6 +22,12 @@ func (x *examination) processLimits() map[int]process.ProcLimits {
 		if r.KernelThread() || r.State == 'Z' {
 			return
 		}
+		if x.host.Live() {
+			if l, err := process.Limits(r.PID); err == nil {
+				x.limits[r.PID] = l
+				return
+			}
+		}
 		dir, err := x.host.OpenProc(r.PID)
 		if err != nil {
 			return // it has just ended

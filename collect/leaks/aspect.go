@@ -152,16 +152,18 @@ type tick struct {
 	groups     map[int][]*proc.Process // by process group and by session
 	unreadUIDs []*proc.Process         // processes whose uids are not known
 	bystander  map[*proc.Process]bool
-	ipc, shm   relate.Coverage // of the reader's own IPC namespace, and of /dev/shm
-	skew       time.Duration   // see clockSkew
-	noatime    bool            // /dev/shm is mounted noatime
-	shmDev     string          // the device of /dev/shm, in the format of FormatDev; "": not known
+	programs   map[*proc.Process]program // as far as they were read
+	ipc, shm   relate.Coverage           // of the reader's own IPC namespace, and of /dev/shm
+	skew       time.Duration             // see clockSkew
+	noatime    bool                      // /dev/shm is mounted noatime
+	shmDev     string                    // the device of /dev/shm, in the format of FormatDev; "": not known
 
 	// Facts that only some verdicts need. The first verdict that needs a fact reads it.
 	formerRoots func() []*proc.Process            // see listFormerRoots
 	byGID       func() map[uint32][]*proc.Process // see listMembers
 	calls       func() relate.Coverage            // see callCoverage
 	open        func() relate.Coverage            // see openCoverage
+	fifoOpeners func() relate.Coverage            // see openersCoverage
 	loopFiles   func() map[string]string          // the files of loop devices, by device
 	paths       func() *runtimePaths
 	tmpfiles    func() *tmpfiles
@@ -173,9 +175,9 @@ func tickOf(t *proc.Tick) *tick { return proc.Memo(t, newTick) }
 
 func newTick(t *proc.Tick) *tick {
 	l := &tick{Tick: t, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{},
-		bystander: map[*proc.Process]bool{}, knowledge: map[*proc.Process]knowledge{}}
+		bystander: map[*proc.Process]bool{}, programs: map[*proc.Process]program{}, knowledge: map[*proc.Process]knowledge{}}
 	l.formerRoots, l.byGID = sync.OnceValue(l.listFormerRoots), sync.OnceValue(l.listMembers)
-	l.open = sync.OnceValue(l.openCoverage)
+	l.open, l.fifoOpeners = sync.OnceValue(l.openCoverage), sync.OnceValue(l.openersCoverage)
 	l.calls, l.loopFiles = sync.OnceValue(l.callCoverage), sync.OnceValue(t.Host.LoopFiles)
 	l.paths, l.tmpfiles = sync.OnceValue(l.runtimeFiles), sync.OnceValue(l.readTmpfiles)
 	l.skew = l.clockSkew()

@@ -116,7 +116,7 @@ func (l *tick) classify(p *proc.Process, byName programKind, known func(process.
 		return otherProgram
 	}
 	defer dir.Close()
-	exe, err := dir.Readlink("exe")
+	exe, err := l.programIn(p, dir)
 	switch {
 	case sys.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 &&
 		slices.Contains(initPrograms(), p.Comm)):
@@ -144,13 +144,37 @@ func (l *tick) isOwnProgram(exe string) bool {
 	if own == nil {
 		return false
 	}
-	self, err := l.Host.OpenProc(own.Living())
-	if err != nil {
-		return false
-	}
-	defer self.Close()
-	ownExe, err := self.Readlink("exe")
+	ownExe, err := l.program(own)
 	return err == nil && ownExe == exe
+}
+
+// program is the path of a process's program, by its link exe. It is read once a tick.
+func (l *tick) program(p *proc.Process) (exe string, err error) {
+	if known, ok := l.programs[p]; ok {
+		return known.path, known.err
+	}
+	dir, err := l.Host.OpenProc(p.Living())
+	if err != nil {
+		return "", err
+	}
+	defer dir.Close()
+	return l.programIn(p, dir)
+}
+
+// programIn is program for an open directory of the process.
+func (l *tick) programIn(p *proc.Process, dir process.Dir) (exe string, err error) {
+	if known, ok := l.programs[p]; ok {
+		return known.path, known.err
+	}
+	exe, err = dir.Readlink("exe")
+	l.programs[p] = program{exe, err}
+	return exe, err
+}
+
+// program is the path of a process's program, or the error of reading it.
+type program struct {
+	path string
+	err  error
 }
 
 func isBystander(p *proc.Process, dir process.Dir, exe string) bool {

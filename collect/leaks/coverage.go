@@ -249,6 +249,33 @@ const (
 	calls32
 )
 
+// readCalls finds out what foreign32 asks of one process. The walk has read the threads if other kinds need them.
+func (l *tick) readCalls(p *proc.Process, facts *processFacts, buf []byte) {
+	if l.Needs.Has(proc.NeedCalls) && p.TaskErr == nil && !slices.ContainsFunc(p.Tasks, isWorker) {
+		facts.calls = calls64
+		for i := range p.Tasks {
+			if p.Tasks[i].In == process.Foreign32 {
+				facts.calls = calls32
+			}
+		}
+		return
+	}
+	dir, err := l.Host.OpenProc(p.Living())
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	tasks, _ := dir.Tasks(buf)
+	facts.opens = slices.ContainsFunc(tasks,
+		func(t process.Task) bool { return t.In == process.Worker && dir.OpensFIFO(t.TID) })
+	facts.calls = calls64
+	if slices.ContainsFunc(tasks, func(t process.Task) bool { return t.In == process.Foreign32 }) {
+		facts.calls = calls32
+	}
+}
+
+func isWorker(t proc.Thread) bool { return t.In == process.Worker }
+
 // foreign32 lists the processes with threads that sleep in a call of a 32-bit task. It also notes the processes whose
 // io_uring threads open a FIFO: no system call of theirs names the FIFO.
 func (l *tick) foreign32() []*proc.Process {
@@ -260,18 +287,7 @@ func (l *tick) foreign32() []*proc.Process {
 		}
 		facts := l.factsOf(p)
 		if facts.calls == notAsked { // a process that has not run since sleeps in the same call
-			dir, err := l.Host.OpenProc(p.Living())
-			if err != nil {
-				continue
-			}
-			tasks, _ := dir.Tasks(buf)
-			facts.opens = slices.ContainsFunc(tasks,
-				func(t process.Task) bool { return t.In == process.Worker && dir.OpensFIFO(t.TID) })
-			dir.Close()
-			facts.calls = calls64
-			if slices.ContainsFunc(tasks, func(t process.Task) bool { return t.In == process.Foreign32 }) {
-				facts.calls = calls32
-			}
+			l.readCalls(p, facts, buf)
 		}
 		if facts.calls == calls32 {
 			list = append(list, p)

@@ -43,20 +43,12 @@ func (l *tick) knowledgeOf(p *proc.Process) knowledge {
 // sameProgram reports that two processes run the same program, as after a fork. Programs that cannot be read count as
 // different.
 func (l *tick) sameProgram(p, q *proc.Process) bool {
-	program := func(p *proc.Process) string {
-		dir, err := l.Host.OpenProc(p.Living())
-		if err != nil {
-			return ""
-		}
-		defer dir.Close()
-		exe, err := dir.Readlink("exe")
-		if err != nil {
-			return ""
-		}
-		return exe
+	exe, err := l.program(p)
+	if err != nil || exe == "" {
+		return false
 	}
-	exe := program(p)
-	return exe != "" && exe == program(q)
+	other, err := l.program(q)
+	return err == nil && exe == other
 }
 
 // whyPossible says why a process is a possible user of an object with this last use.

@@ -182,7 +182,7 @@ func (l *tick) fifoEvidence(o *schema.Object, r *kinds.PipeRow) relate.Evidence 
 		e, coverage := l.pathEvidence(o, r.File)
 		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every "+
 			"process were read",
-			coverage, l.open(), l.calls(), l.openersCoverage())
+			coverage, l.open(), l.calls(), l.fifoOpeners())
 		return e
 	}
 	return relate.Evidence{AllUsers: relate.Coverage{Complete: l.open().Complete},
@@ -192,9 +192,11 @@ func (l *tick) fifoEvidence(o *schema.Object, r *kinds.PipeRow) relate.Evidence 
 // openers lists the processes that have the descriptors uses, each once.
 func (l *tick) openers(uses []proc.FDUse, how string) []relate.User {
 	var users []relate.User
+	seen := map[*proc.Process]bool{}
 	for _, u := range uses {
-		if user := l.user(u.Process, how); !slices.Contains(users, user) {
-			users = append(users, user)
+		if !seen[u.Process] {
+			seen[u.Process] = true
+			users = append(users, l.user(u.Process, how))
 		}
 	}
 	return users

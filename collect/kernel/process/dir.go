@@ -123,8 +123,8 @@ func (p Dir) Readlink(name string) (string, error) {
 	if p.tree != nil {
 		return p.tree.root.Readlink(p.tree.path(name))
 	}
-	buf := make([]byte, 4096)
-	n, err := unix.Readlinkat(p.fd, name, buf)
+	var buf [4096]byte // a slice from make would be garbage of this size for each of thousands of links
+	n, err := unix.Readlinkat(p.fd, name, buf[:])
 	if err != nil {
 		return "", fmt.Errorf("readlink /proc/%d/%s: %w", p.PID, name, err)
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
@@ -41,14 +39,12 @@ func TestLimitsOfThisProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var files, queues unix.Rlimit
-	const rlimitMsgQueue = 12 // RLIMIT_MSGQUEUE (include/uapi/asm-generic/resource.h)
-	if err := errors.Join(unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &files),
-		unix.Prlimit(0, rlimitMsgQueue, nil, &queues)); err != nil {
+	want, err := Limits(os.Getpid())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (ProcLimits{files.Cur, queues.Cur}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	if got != want {
+		t.Errorf("the file has %+v, prlimit %+v", got, want)
 	}
 }
 
