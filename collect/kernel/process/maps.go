@@ -49,7 +49,11 @@ func (p Dir) SharedMaps(buf []byte) ([]Mapping, error) {
 	if p.live {
 		var maps []Mapping
 		var failed error
-		err := p.watch(func(own Dir) { maps, failed = own.queryMaps() })
+		name := buf
+		if p.lane == nil || len(buf) < procmapNameCapacity { // outside a lane the query may go on alone
+			name = make([]byte, procmapNameCapacity)
+		}
+		err := p.watch(func(own Dir) { maps, failed = own.queryMaps(name) })
 		if err == nil && failed == nil {
 			return maps, nil
 		}
@@ -64,14 +68,14 @@ func (p Dir) SharedMaps(buf []byte) ([]Mapping, error) {
 	return ParseSharedMaps(text)
 }
 
-func (p Dir) queryMaps() ([]Mapping, error) {
+// queryMaps asks for the mappings one by one. name has room for a name of procmapNameCapacity bytes.
+func (p Dir) queryMaps(name []byte) ([]Mapping, error) {
 	fd, err := unix.Openat(p.fd, "maps", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
 	var maps []Mapping
-	name := make([]byte, procmapNameCapacity)
 	var pin runtime.Pinner // q holds the buffer's address as a number: the runtime does not see it
 	pin.Pin(&name[0])
 	defer pin.Unpin()
