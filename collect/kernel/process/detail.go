@@ -193,10 +193,8 @@ func (c BlockedCall) Name() string {
 	if name, ok := archCall(c.NR); ok {
 		return name
 	}
-	for name, numbers := range sleepingCalls() {
-		if slices.Contains(numbers, c.NR) {
-			return name
-		}
+	if name := sleepingCall(c.NR); name != "" {
+		return name
 	}
 	return pathCall(c.NR)
 }
@@ -226,29 +224,75 @@ func pathCall(nr int) string {
 	return "syscall " + strconv.Itoa(nr)
 }
 
-// sleepingCalls are calls of both architectures in which threads sleep.
-func sleepingCalls() map[string][]int {
-	return map[string][]int{
-		"read":   {unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2},
-		"write":  {unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_PWRITEV2},
-		"accept": {unix.SYS_ACCEPT, unix.SYS_ACCEPT4}, "connect": {unix.SYS_CONNECT},
-		"recv": {unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG},
-		"send": {unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG}, "poll": {unix.SYS_PPOLL},
-		"select":     {unix.SYS_PSELECT6},
-		"epoll_wait": {unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2},
-		"nanosleep":  {unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP},
-		"wait":       {unix.SYS_WAIT4, unix.SYS_WAITID}, "sigwait": {unix.SYS_RT_SIGTIMEDWAIT},
-		"sigsuspend": {unix.SYS_RT_SIGSUSPEND}, "clone": {unix.SYS_CLONE, unix.SYS_CLONE3},
-		"futex": {unix.SYS_FUTEX, unix.SYS_FUTEX_WAIT, unix.SYS_FUTEX_WAITV}, "flock": {unix.SYS_FLOCK},
-		"fcntl": {unix.SYS_FCNTL}, "open": {unix.SYS_OPENAT, unix.SYS_OPENAT2},
-		"msgsnd": {unix.SYS_MSGSND}, "msgrcv": {unix.SYS_MSGRCV}, "semop": {unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP},
-		"mq_send": {unix.SYS_MQ_TIMEDSEND}, "mq_receive": {unix.SYS_MQ_TIMEDRECEIVE},
-		"io_uring_enter": {unix.SYS_IO_URING_ENTER},
-		"fsync":          {unix.SYS_FSYNC, unix.SYS_FDATASYNC}, "ioctl": {unix.SYS_IOCTL}, "splice": {unix.SYS_SPLICE},
-		"tee": {unix.SYS_TEE}, "vmsplice": {unix.SYS_VMSPLICE}, "sendfile": {unix.SYS_SENDFILE},
-		"restart_syscall": {unix.SYS_RESTART_SYSCALL},
-		"io_getevents":    {unix.SYS_IO_GETEVENTS, unix.SYS_IO_PGETEVENTS},
+// sleepingCall names a call of both architectures in which threads sleep; "": it is none.
+func sleepingCall(nr int) string {
+	switch nr {
+	case unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2:
+		return "read"
+	case unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_PWRITEV2:
+		return "write"
+	case unix.SYS_ACCEPT, unix.SYS_ACCEPT4:
+		return "accept"
+	case unix.SYS_CONNECT:
+		return "connect"
+	case unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG:
+		return "recv"
+	case unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG:
+		return "send"
+	case unix.SYS_PPOLL:
+		return "poll"
+	case unix.SYS_PSELECT6:
+		return "select"
+	case unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2:
+		return "epoll_wait"
+	case unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP:
+		return "nanosleep"
+	case unix.SYS_WAIT4, unix.SYS_WAITID:
+		return "wait"
+	case unix.SYS_RT_SIGTIMEDWAIT:
+		return "sigwait"
+	case unix.SYS_RT_SIGSUSPEND:
+		return "sigsuspend"
+	case unix.SYS_CLONE, unix.SYS_CLONE3:
+		return "clone"
+	case unix.SYS_FUTEX, unix.SYS_FUTEX_WAIT, unix.SYS_FUTEX_WAITV:
+		return "futex"
+	case unix.SYS_FLOCK:
+		return "flock"
+	case unix.SYS_FCNTL:
+		return "fcntl"
+	case unix.SYS_OPENAT, unix.SYS_OPENAT2:
+		return "open"
+	case unix.SYS_MSGSND:
+		return "msgsnd"
+	case unix.SYS_MSGRCV:
+		return "msgrcv"
+	case unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP:
+		return "semop"
+	case unix.SYS_MQ_TIMEDSEND:
+		return "mq_send"
+	case unix.SYS_MQ_TIMEDRECEIVE:
+		return "mq_receive"
+	case unix.SYS_IO_URING_ENTER:
+		return "io_uring_enter"
+	case unix.SYS_FSYNC, unix.SYS_FDATASYNC:
+		return "fsync"
+	case unix.SYS_IOCTL:
+		return "ioctl"
+	case unix.SYS_SPLICE:
+		return "splice"
+	case unix.SYS_TEE:
+		return "tee"
+	case unix.SYS_VMSPLICE:
+		return "vmsplice"
+	case unix.SYS_SENDFILE:
+		return "sendfile"
+	case unix.SYS_RESTART_SYSCALL:
+		return "restart_syscall"
+	case unix.SYS_IO_GETEVENTS, unix.SYS_IO_PGETEVENTS:
+		return "io_getevents"
 	}
+	return ""
 }
 
 // TakesFD is the descriptor on which the call waits, if it is the first argument.
