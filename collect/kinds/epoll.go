@@ -89,9 +89,10 @@ func epollEvents() []eventName {
 }
 
 func collectEpolls(tick *proc.Tick) ([]*schema.Object, error) {
-	refs := tick.FDRefs()
+	watching := tick.Holding(schema.Epoll)
+	refs := tick.FDRefs(watching)
 	if tick.Wants(schema.Epoll, NeedSockets) {
-		tick.SocketRefs(refs)
+		tick.SocketRefs(watching, refs)
 	}
 	return collectDescriptors(tick, schema.Epoll, func(d descriptor) *EpollRow {
 		r := &EpollRow{descriptor: d}

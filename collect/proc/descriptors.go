@@ -230,16 +230,30 @@ type FDKey struct {
 // Key is the FDKey of the descriptor.
 func (u FDUse) Key() FDKey { return FDKey{u.TID(), u.FD.Num} }
 
-// FDRefs returns the object of each descriptor, for the kinds in the table.
-func (t *Tick) FDRefs() map[FDKey]schema.Ref {
+// Holding returns the processes that have objects of the kind open.
+func (t *Tick) Holding(kind schema.Kind) map[*Process]bool {
+	holding := map[*Process]bool{}
+	for _, instance := range t.Instances(kind) {
+		for _, u := range instance.Uses {
+			holding[u.Process] = true
+		}
+	}
+	return holding
+}
+
+// FDRefs returns the object of each descriptor of these processes, for the kinds in the table.
+func (t *Tick) FDRefs(of map[*Process]bool) map[FDKey]schema.Ref {
 	refs := map[FDKey]schema.Ref{}
+	if len(of) == 0 {
+		return refs
+	}
 	var walked [fdDeclared]func(*Tick, FDUse) (schema.Ref, bool)
 	for _, row := range t.table.rows {
 		for _, k := range row.Walked {
 			walked[k] = row.Ref
 		}
 	}
-	for _, p := range t.procs {
+	for p := range of {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
 			if fd.Kind >= fdDeclared || walked[fd.Kind] == nil {
@@ -253,15 +267,20 @@ func (t *Tick) FDRefs() map[FDKey]schema.Ref {
 	for kind := range t.table.kinds {
 		for _, instance := range t.Instances(kind) {
 			for _, u := range instance.Uses {
-				refs[u.Key()] = instance.Ref
+				if of[u.Process] {
+					refs[u.Key()] = instance.Ref
+				}
 			}
 		}
 	}
 	return refs
 }
 
-// SocketRefs adds to FDRefs the sockets, which take a dump of each kind.
-func (t *Tick) SocketRefs(refs map[FDKey]schema.Ref) {
+// SocketRefs adds to the FDRefs of these processes the sockets, which take a dump of each kind.
+func (t *Tick) SocketRefs(of map[*Process]bool, refs map[FDKey]schema.Ref) {
+	if len(of) == 0 {
+		return
+	}
 	kinds := map[uint64]schema.Kind{}
 	for _, row := range t.table.rows {
 		if row.Sockets == nil {
@@ -271,7 +290,7 @@ func (t *Tick) SocketRefs(refs map[FDKey]schema.Ref) {
 			kinds[ino] = row.Kind
 		}
 	}
-	for _, p := range t.procs {
+	for p := range of {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
 			if kind, ok := kinds[fd.Ino]; ok && fd.Kind == FDSocket {

@@ -59,6 +59,19 @@ func (t *Tick) fdIndex(kind FDKind) *fdIndex {
 	return all[kind]
 }
 
+// fdCounts are the numbers of descriptors of each class.
+type fdCounts [256]int
+
+func countFDs(t *Tick) *fdCounts {
+	var counts fdCounts
+	for _, p := range t.procs {
+		for i := range p.FDs {
+			counts[p.FDs[i].Kind]++
+		}
+	}
+	return &counts
+}
+
 // fdEntry is the object of the descriptor that comes at a place in the walk.
 type fdEntry struct {
 	id    FileID
@@ -77,13 +90,9 @@ func compareEntries(a, b fdEntry) int {
 }
 
 func (t *Tick) indexFDs(kind FDKind) *fdIndex {
-	n := 0
-	for _, p := range t.procs {
-		for i := range p.FDs {
-			if p.FDs[i].Kind == kind {
-				n++
-			}
-		}
+	n := Memo(t, countFDs)[kind]
+	if n == 0 {
+		return &fdIndex{}
 	}
 	entries, walked := make([]fdEntry, 0, n), make([]FDUse, 0, n)
 	for _, p := range t.procs {

@@ -55,7 +55,7 @@ func (s *sources) choose(h *kernel.Host, unread, total int) []source {
 	if s.files == nil {
 		cost += bpfLoading
 	}
-	if s.forced == FromProc || s.err != nil || s.forced != FromBPF && procPerFile*unread < cost {
+	if s.forced == FromProc || s.err != nil || s.forced != FromBPF && procPerFile*unread <= cost {
 		return list
 	}
 	if s.open(h); s.err != nil {
