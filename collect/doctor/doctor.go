@@ -129,6 +129,9 @@ func Examine(l *Input) Report {
 	if len(x.absent) > 0 {
 		r.Notes = append(r.Notes, "not there, so that nothing was checked against it: "+strings.Join(x.absent, ", "))
 	}
+	if note := speedNote(l.Host); note != "" {
+		r.Notes = append(r.Notes, note)
+	}
 	return r
 }
 
