@@ -61,6 +61,16 @@ func keptFiles(t *proc.Tick) keyCache {
 	return *proc.Keep(t.Kept, func() keyCache { return keyCache{} })
 }
 
+// ownersKey is a key for a list of users. It is made for each of thousands of objects.
+func ownersKey(uids []uint32) string {
+	var text [64]byte
+	key := text[:0]
+	for _, uid := range uids {
+		key = append(strconv.AppendUint(key, uint64(uid), 10), ' ')
+	}
+	return string(key)
+}
+
 // filesByOwners holds the files of users' processes, by the list of users.
 type filesByOwners map[string]*keyFileList
 
@@ -123,7 +133,7 @@ func Objects(h *kernel.Host, key uint32) (objects []schema.Ref, uids []uint32, e
 
 // FilesOf lists the files of the living processes of these users. Without users it lists the files of all processes.
 func FilesOf(t *proc.Tick, uids []uint32) *keyFileList {
-	key := fmt.Sprint(uids)
+	key := ownersKey(uids)
 	byOwner := proc.Memo(t, func(*proc.Tick) filesByOwners { return filesByOwners{} })
 	if l := byOwner[key]; l != nil {
 		return l

@@ -153,6 +153,8 @@ type tick struct {
 	unreadUIDs []*proc.Process         // processes whose uids are not known
 	bystander  map[*proc.Process]bool
 	programs   map[*proc.Process]program // as far as they were read
+	names      map[userOf]string         // see processUser
+	facts      map[int]*processFacts     // see factsOf
 	ipc, shm   relate.Coverage           // of the reader's own IPC namespace, and of /dev/shm
 	skew       time.Duration             // see clockSkew
 	noatime    bool                      // /dev/shm is mounted noatime
@@ -175,7 +177,8 @@ func tickOf(t *proc.Tick) *tick { return proc.Memo(t, newTick) }
 
 func newTick(t *proc.Tick) *tick {
 	l := &tick{Tick: t, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{},
-		bystander: map[*proc.Process]bool{}, programs: map[*proc.Process]program{}, knowledge: map[*proc.Process]knowledge{}}
+		bystander: map[*proc.Process]bool{}, programs: map[*proc.Process]program{}, names: map[userOf]string{},
+		facts: *proc.Keep(t.Kept, func() map[int]*processFacts { return map[int]*processFacts{} }), knowledge: map[*proc.Process]knowledge{}}
 	l.formerRoots, l.byGID = sync.OnceValue(l.listFormerRoots), sync.OnceValue(l.listMembers)
 	l.open, l.fifoOpeners = sync.OnceValue(l.openCoverage), sync.OnceValue(l.openersCoverage)
 	l.calls, l.loopFiles = sync.OnceValue(l.callCoverage), sync.OnceValue(t.Host.LoopFiles)
@@ -239,7 +242,10 @@ func (l *tick) latestStart(t time.Time) time.Time {
 // before the object's last use. A process counts in case of doubt.
 func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
 	limit := l.latestStart(e.LastUse)
-	seen := map[*proc.Process]bool{}
+	var seen map[*proc.Process]bool // nil: the list of one uid has each process once
+	if len(uids) > 1 || len(e.Past) > 0 {
+		seen = map[*proc.Process]bool{}
+	}
 	var unsure []*proc.Process
 	add := func(p *proc.Process, uid uint32, why func() string) {
 		switch {
@@ -251,7 +257,9 @@ func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
 				return relate.PossibleUser{Who: l.processUser(p, uid), Why: why()}
 			})
 		}
-		seen[p] = true
+		if seen != nil {
+			seen[p] = true
+		}
 	}
 	for _, uid := range uids {
 		list := l.byUID[uid]
@@ -285,9 +293,22 @@ func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
 	}
 }
 
-// processUser names a process and its user: "812/postgres, user postgres".
+// userOf is a process that may use objects of a user.
+type userOf struct {
+	*proc.Process
+	uid uint32
+}
+
+// processUser names a process and its user: "812/postgres, user postgres". Thousands of objects may have the same
+// possible users.
 func (l *tick) processUser(p *proc.Process, uid uint32) string {
-	return fmt.Sprintf("%d/%s, user %s", p.PID, p.Comm, l.Users.User(uid))
+	at := userOf{p, uid}
+	name, ok := l.names[at]
+	if !ok {
+		name = fmt.Sprintf("%d/%s, user %s", p.PID, p.Comm, l.Users.User(uid))
+		l.names[at] = name
+	}
+	return name
 }
 
 // pastUse is a use of an object that the kernel recorded. moment is in Unix seconds.

@@ -64,7 +64,7 @@ type processFacts struct {
 
 // factsOf returns the facts from earlier ticks about a process. The caller may add to them.
 func (l *tick) factsOf(p *proc.Process) *processFacts {
-	all := *proc.Keep(l.Kept, func() map[int]*processFacts { return map[int]*processFacts{} })
+	all := l.facts
 	facts := all[p.PID]
 	if facts == nil || facts.start != p.Start || facts.clock != p.Clock || p.Clock == 0 {
 		if len(all) > 2*len(l.Processes()) {

@@ -228,7 +228,7 @@ func (e *Evidence) possibleReasons() []string {
 		if i == mostNamed && all > mostNamed+1 {
 			return append(reasons, fmt.Sprintf("could still know it: %d more processes", all-mostNamed))
 		}
-		reasons = append(reasons, fmt.Sprintf("could still know it: %s, %s", p.Who, p.Why))
+		reasons = append(reasons, "could still know it: "+p.Who+", "+p.Why)
 	}
 	return reasons
 }
