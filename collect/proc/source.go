@@ -48,8 +48,8 @@ const (
 )
 
 // choose picks the sources of a tick. The tick reads the tables of processes with unread descriptors. total is the
-// number of descriptors on the machine.
-func (s *sources) choose(h *kernel.Host, unread, total int) []source {
+// number of descriptors on the machine. paths is true if the tick needs the paths of all files.
+func (s *sources) choose(h *kernel.Host, unread, total int, paths bool) []source {
 	list := []source{procSource{}}
 	cost := bpfPerFile * total
 	if s.files == nil {
@@ -61,7 +61,7 @@ func (s *sources) choose(h *kernel.Host, unread, total int) []source {
 	if s.open(h); s.err != nil {
 		return list
 	}
-	files, err := s.files.Read()
+	files, err := s.files.Read(paths)
 	if err != nil {
 		s.err = err
 		return list

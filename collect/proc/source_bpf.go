@@ -25,8 +25,8 @@ func (b *bpfSource) descriptors(p *Process, dir process.Dir, buf []byte, scan *f
 		return false
 	}
 	scan.found = make([]FD, 0, files.Count(func(c openfile.Class) bool { return c != openfile.Plain }))
-	for i := range files.Len() {
-		scan.file(dir, files.At(i), buf)
+	for f := range files.Each {
+		scan.file(dir, f, buf)
 	}
 	p.FDErr = scan.err
 	for _, tid := range b.files.OwnTables(p.PID) {
@@ -42,7 +42,7 @@ func (b *bpfSource) descriptors(p *Process, dir process.Dir, buf []byte, scan *f
 func (b *bpfSource) mayTrace(dir process.Dir, tid int, files openfile.Files, buf []byte) bool {
 	_, err := dir.SameFiles(os.Getpid(), tid)
 	if err != nil && !sys.Denied(err) { // a kernel without kcmp
-		_, err = dir.FDLink(int(files.At(0).FD()), buf)
+		_, err = dir.FDLink(int(files.First().FD()), buf)
 	}
 	return err == nil
 }
@@ -68,8 +68,8 @@ func (b *bpfSource) ownTable(p *Process, dir process.Dir, tid int, shared uint64
 	}
 	defer of.Close()
 	own := scan.ofTable(of)
-	for i := range files.Len() {
-		own.file(of, files.At(i), buf)
+	for f := range files.Each {
+		own.file(of, f, buf)
 	}
 	p.OwnErr = cmp.Or(p.OwnErr, own.err)
 	scan.addTable(p, tid, own)
@@ -99,13 +99,16 @@ func (s *fdScan) file(dir process.Dir, f openfile.File, buf []byte) {
 			return
 		}
 	}
-	target, err := dir.FDLink(num, buf)
+	target, err := f.Path(), error(nil)
+	if len(target) == 0 {
+		target, err = dir.FDLink(num, buf)
+	}
 	switch {
 	case err != nil && !sys.Gone(err):
 		s.err = cmp.Or(s.err, err)
 	case err != nil: // closed meanwhile
 	case f.HasPath() && len(target) > 0 && target[0] == '/':
-		s.link(openFile{f, dir}, num, target)
+		s.known(openFile{f, dir}, num, target)
 	default:
 		s.link(dir.FD(num), num, target)
 	}
@@ -125,11 +128,10 @@ type openFile struct {
 // Access never fails.
 func (f openFile) Access() (fdinfo.Access, error) { return f.File.Access(), nil }
 
-// Stat asks the file system if its stat gives other numbers than the inode. It asks for devices, too.
+// Stat asks the file system if its stat gives other numbers than the inode.
 func (f openFile) Stat(target []byte) (vfs.FileID, error) {
-	id := f.ID()
-	if !f.Stated() || !id.IsRegular() && !id.IsFIFO() && !id.IsDir() {
-		return f.dir.FD(int(f.FD())).Stat(target)
+	if f.Stated() {
+		return f.ID(), nil
 	}
-	return id, nil
+	return f.dir.FD(int(f.FD())).Stat(target)
 }

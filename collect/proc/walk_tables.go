@@ -244,6 +244,12 @@ func (s *fdScan) path(d entry, num int, target []byte) {
 		s.skipped++
 		return
 	}
+	s.known(d, num, target)
+}
+
+// known keeps a FIFO, a terminal or a file that may be stat'ed.
+func (s *fdScan) known(d entry, num int, target []byte) {
+	tty := s.ttys && mayBeTTY(target)
 	id, err := d.Stat(target)
 	if err != nil {
 		s.failed(err)

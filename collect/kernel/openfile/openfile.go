@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/bpf"
@@ -40,7 +41,9 @@ const (
 	atMode     = 40
 	atClass    = 42
 	atDev      = 44
-	atName     = 48
+	atRdev     = 48
+	atLength   = 52 // of the path behind the record, with a 0 at its end; 0: there is none
+	atName     = 56
 	atQueued   = atName // of a pipe, which has no name
 	atSlots    = atName + 4
 	atReaders  = atName + 8
@@ -61,16 +64,26 @@ func (f File) FD() int32 { return int32(f.u32(atFD)) }
 // Ino is the inode number.
 func (f File) Ino() uint64 { return f.u64(atIno) }
 
-// ID is the identity of the file, without Rdev. Some file systems, such as btrfs and overlay, give stat(2) other
-// numbers: see Stated.
+// ID is the identity of the file. Some file systems, such as btrfs and overlay, give stat(2) other numbers: see Stated.
 func (f File) ID() vfs.FileID {
-	dev := f.u32(atDev) // 12 bits of major, 20 of minor number (include/linux/kdev_t.h)
-	return vfs.FileID{Dev: unix.Mkdev(dev>>20, dev&(1<<20-1)), Ino: f.Ino(),
-		Mode: uint32(binary.NativeEndian.Uint16(f[atMode:]))}
+	return vfs.FileID{Dev: f.device(atDev), Ino: f.Ino(), Mode: uint32(binary.NativeEndian.Uint16(f[atMode:])),
+		Rdev: f.device(atRdev)}
 }
+
+// device is a dev_t of the kernel: 12 bits of major, 20 of minor number (include/linux/kdev_t.h).
+func (f File) device(at int) uint64 {
+	dev := f.u32(at)
+	return unix.Mkdev(dev>>20, dev&(1<<20-1))
+}
+
+// Path is the text of the link in /proc/PID/fd, as the reader sees it. It is empty if the program did not read paths, or
+// the path has more than 255 bytes.
+func (f File) Path() []byte { return bytes.TrimSuffix(f[recordSize:], []byte{0}) }
 
 // Class is the sort of the file.
 func (f File) Class() Class { return Class(binary.NativeEndian.Uint16(f[atClass:])) }
+
+func (f File) pathLength() int { return int(min(f.u32(atLength), pathSize)) }
 
 // Access is the open mode: FMODE_READ and FMODE_WRITE (include/linux/fs.h). The link in /proc/PID/fd shows the same.
 func (f File) Access() fdinfo.Access { return fdinfo.Access(f.u32(atFMode) & 3) }
@@ -104,7 +117,7 @@ func (f File) HasPath() bool {
 // (generic_fillattr in fs/stat.c).
 func (f File) Stated() bool {
 	switch string(f.Name()) {
-	case "tmpfs", "devtmpfs", "mqueue", "hugetlbfs", "ramfs", "ext2", "ext3", "ext4", "xfs":
+	case "tmpfs", "devtmpfs", "devpts", "mqueue", "hugetlbfs", "ramfs", "ext2", "ext3", "ext4", "xfs":
 		return true
 	}
 	return false
@@ -130,7 +143,7 @@ func (t *Table) Files(tid int, start uint64) (files Files, ok bool) {
 		return nil, false
 	}
 	files = Files(t.text[s.from:s.to])
-	return files, sys.StartTicks(files.At(0).u64(atStart), t.timeNS) == start
+	return files, sys.StartTicks(files.First().u64(atStart), t.timeNS) == start
 }
 
 // OwnTables lists the threads of a process, other than the first, that have descriptors in another table than the first
@@ -143,9 +156,8 @@ func (t *Table) All() Files { return Files(t.text) }
 // Pipes are the states of the open pipes without a name, by inode number.
 func (t *Table) Pipes() map[uint64]process.PipeState {
 	pipes := map[uint64]process.PipeState{}
-	all := t.All()
-	for i := range all.Len() {
-		if f := all.At(i); f.Class() == Pipe {
+	for f := range t.All().Each {
+		if f.Class() == Pipe {
 			pipes[f.Ino()] = f.Pipe()
 		}
 	}
@@ -155,38 +167,48 @@ func (t *Table) Pipes() map[uint64]process.PipeState {
 // Files is a list of descriptors.
 type Files []byte
 
-// Len is the number of descriptors.
-func (f Files) Len() int { return len(f) / recordSize }
+// Each visits the descriptors.
+func (f Files) Each(visit func(File) bool) {
+	for len(f) > 0 {
+		first := f.First()
+		if f = f[len(first):]; !visit(first) {
+			return
+		}
+	}
+}
 
 // Count counts the descriptors of some classes.
 func (f Files) Count(of func(Class) bool) (n int) {
-	for i := range f.Len() {
-		if of(f.At(i).Class()) {
+	for file := range f.Each {
+		if of(file.Class()) {
 			n++
 		}
 	}
 	return n
 }
 
-// Table is the address of the table that the descriptors are in.
-func (f Files) Table() uint64 { return f.At(0).Table() }
+// First is the first descriptor.
+func (f Files) First() File {
+	return File(f[:recordSize+File(f).pathLength()])
+}
 
-// At is the i-th descriptor.
-func (f Files) At(i int) File { return File(f[i*recordSize : (i+1)*recordSize]) }
+// Table is the address of the table that the descriptors are in.
+func (f Files) Table() uint64 { return f.First().Table() }
 
 // ErrNone means that this kernel cannot. It has no type information (BTF), is older than 5.17, or refuses the program.
 var ErrNone = errors.New("this kernel does not list open files by BPF")
 
-// Reader lists the open files. Its program ends with the reader's descriptors. Only one goroutine at a time may use a
+// Reader lists the open files. Its programs end with the reader's descriptors. Only one goroutine at a time may use a
 // Reader.
 type Reader struct {
-	files  *bpf.Iterator
-	timeNS time.Duration
-	text   []byte // of the last Read
+	files, withPaths *bpf.Iterator // nil: not loaded yet
+	timeNS           time.Duration
+	text             []byte // of the last Read
 }
 
-// Open loads the program. fs.ErrPermission: Open needs CAP_BPF and CAP_PERFMON in the first user namespace (man 7
-// capabilities), or a sandbox refuses bpf(2). ErrNone: this kernel cannot.
+// Open checks the rights. fs.ErrPermission: Open needs CAP_BPF and CAP_PERFMON in
+// the first user namespace (man 7 capabilities), or a sandbox refuses bpf(2). ErrNone: this kernel has
+// no bpf(2).
 func Open(root sys.Root) (*Reader, error) {
 	if !root.Live() {
 		return nil, fmt.Errorf("open files: %w", sys.ErrNotLive)
@@ -198,20 +220,44 @@ func Open(root sys.Root) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := bpf.OpenIterator("ipctop_files", "task_file", assemble)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNone, err)
-	}
-	return &Reader{files: files, timeNS: sys.TimeOffset(root)}, nil
+	return &Reader{timeNS: sys.TimeOffset(root)}, nil
 }
 
-// Close ends the program in the kernel.
-func (r *Reader) Close() error { return r.files.Close() }
+// load loads a program at its first use.
+func load(program **bpf.Iterator, paths bool) (err error) {
+	if *program != nil {
+		return nil
+	}
+	*program, err = bpf.OpenIterator("ipctop_files", "task_file",
+		func(types *bpf.Layout) asm.Instructions { return assemble(types, paths) })
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNone, err)
+	}
+	return nil
+}
 
-// Read lists the open files. The kernel reads each thread for itself, while all others go on. The Table is valid until
-// the next Read.
-func (r *Reader) Read() (*Table, error) {
-	text, err := r.files.RunInto(r.text)
+// Close ends the programs in the kernel.
+func (r *Reader) Close() error {
+	var err error
+	for _, program := range []*bpf.Iterator{r.files, r.withPaths} {
+		if program != nil {
+			err = errors.Join(err, program.Close())
+		}
+	}
+	return err
+}
+
+// Read lists the open files, with their paths if asked for. The kernel reads each thread for itself, while all others go
+// on. The Table is valid until the next Read. ErrNone: this kernel cannot.
+func (r *Reader) Read(paths bool) (*Table, error) {
+	program := &r.files
+	if paths {
+		program = &r.withPaths
+	}
+	if err := load(program, paths); err != nil {
+		return nil, err
+	}
+	text, err := (*program).RunInto(r.text)
 	if err != nil {
 		return nil, fmt.Errorf("list open files: %w", err)
 	}
@@ -225,21 +271,24 @@ func (r *Reader) Read() (*Table, error) {
 
 // index finds the descriptors of each thread in the program's output.
 func index(text []byte) (*Table, error) {
-	if len(text)%recordSize != 0 {
-		return nil, fmt.Errorf("list open files: a record of %d bytes: %w", len(text)%recordSize, io.ErrUnexpectedEOF)
-	}
 	t := &Table{text: text, threads: map[int32]span{}, own: map[int32][]int32{}}
-	var s span
-	for at := 0; at < len(text); at += recordSize {
-		f := File(text[at : at+recordSize])
-		tid := int32(f.u32(atTID))
-		if s.to = at + recordSize; s.to == len(text) || int32(File(text[s.to:]).u32(atTID)) != tid {
-			t.threads[tid] = s
-			if pid := int32(f.u32(atPID)); pid != tid {
-				t.own[pid] = append(t.own[pid], tid)
-			}
-			s.from = s.to
+	var last int32
+	for from, to := 0, 0; from < len(text); from = to {
+		if len(text)-from >= recordSize {
+			to = from + recordSize + File(text[from:]).pathLength()
 		}
+		if to <= from || to > len(text) {
+			return nil, fmt.Errorf("list open files: a record of %d bytes: %w", len(text)-from, io.ErrUnexpectedEOF)
+		}
+		f := File(text[from:to])
+		tid := int32(f.u32(atTID))
+		s := span{from, to}
+		if from > 0 && tid == last {
+			s.from = t.threads[tid].from
+		} else if pid := int32(f.u32(atPID)); pid != tid {
+			t.own[pid] = append(t.own[pid], tid)
+		}
+		t.threads[tid], last = s, tid
 	}
 	return t, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,8 +57,18 @@ func start(tb testing.TB) uint64 {
 
 // The program tells of each of our own descriptors what stat(2) and the link in /proc tell.
 func TestFilesAreThoseOfProc(t *testing.T) {
+	t.Run("without paths", func(t *testing.T) { sameAsProc(t, false) })
+	t.Run("with paths", func(t *testing.T) { sameAsProc(t, true) })
+}
+
+func sameAsProc(t *testing.T, paths bool) {
 	r := open(t)
-	for _, name := range []string{t.TempDir(), "/dev/null", "/dev/shm", "/proc/self/ns/uts", "/proc/self/stat"} {
+	long := t.TempDir()
+	for range 3 {
+		long = filepath.Join(long, strings.Repeat("long\x1b[31m", 20))
+	}
+	check(t, os.MkdirAll(long, 0o700))
+	for _, name := range []string{t.TempDir(), long, "/dev/null", "/dev/shm", "/proc/self/ns/uts", "/proc/self/stat"} {
 		f, err := os.Open(name)
 		check(t, err)
 		defer f.Close()
@@ -84,22 +95,30 @@ func TestFilesAreThoseOfProc(t *testing.T) {
 			var st unix.Stat_t
 			link, err := os.Readlink("/proc/self/fd/" + e.Name())
 			if err == nil && unix.Fstat(n, &st) == nil {
-				want[int32(n)] = fmt.Sprint(sort(link), " ", st.Dev, st.Ino, st.Mode)
+				want[int32(n)] = fmt.Sprint(sort(link), " ", st.Dev, st.Ino, st.Mode, st.Rdev)
+				if paths && len(link) < 256 && (sort(link) == "path" || sort(link) == "uts") {
+					want[int32(n)] += " " + link
+				}
 			}
 		}
-		table, err := r.Read()
+		table, err := r.Read(paths)
 		check(t, err)
 		files, ok := table.Files(os.Getpid(), start(t))
 		if !ok {
 			t.Fatal("the reader itself is missing")
 		}
 		got := map[int32]string{}
-		for i := range files.Len() {
-			f := files.At(i)
+		for f := range files.Each {
 			id := f.ID()
-			got[f.FD()] = fmt.Sprint(classes(f), " ", id.Dev, id.Ino, id.Mode)
-			if !f.Stated() && f.Class() == openfile.Plain { // its stat has other numbers, and nobody may rely on ID
-				got[f.FD()], want[f.FD()] = "", ""
+			got[f.FD()] = fmt.Sprint(classes(f), " ", id.Dev, id.Ino, id.Mode, id.Rdev)
+			if path := f.Path(); len(path) > 0 {
+				got[f.FD()] += " " + string(path)
+			}
+			if !f.Stated() && f.Class() == openfile.Plain { // its stat may have other numbers: nobody may rely on ID
+				got[f.FD()], want[f.FD()] = string(f.Path()), ""
+				if link, err := os.Readlink(fmt.Sprint("/proc/self/fd/", f.FD())); err == nil && len(f.Path()) > 0 {
+					want[f.FD()] = link
+				}
 			}
 		}
 		for fd := range want { // the directory and the iterator are only open during the reads
@@ -168,7 +187,7 @@ func TestPipeStates(t *testing.T) {
 	check(t, err)
 	capacity, err := unix.FcntlInt(uintptr(full[0]), unix.F_GETPIPE_SZ, 0)
 	check(t, err)
-	table, err := r.Read()
+	table, err := r.Read(false)
 	check(t, err)
 	pipes := table.Pipes()
 	got := []process.PipeState{pipes[kerneltest.Inode(t, full[0])], pipes[kerneltest.Inode(t, small[1])]}
@@ -189,7 +208,7 @@ func TestOwnTables(t *testing.T) {
 	})
 	defer close(end)
 	own := <-tid
-	table, err := r.Read()
+	table, err := r.Read(false)
 	check(t, err)
 	if diff := cmp.Diff([]int32{int32(own)}, table.OwnTables(os.Getpid())); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -27,15 +27,19 @@ const (
 	memMode   = memIno + atMode
 	memClass  = memIno + atClass
 	memDev    = memIno + atDev
+	memRdev   = memIno + atRdev
+	memLength = memIno + atLength
 	memQueued = memIno + atQueued
 	memSlots  = memIno + atSlots // then the ends: atReaders, atWriters
 	memName   = memIno + atName
 	memEnd    = memIno + recordSize
-	memBufs   = memEnd + 0 // for the loop over the buffers of a pipe
+	memBufs   = memEnd // for the loop over the buffers of a pipe
 	memTail   = memEnd + 8
 	memMask   = memEnd + 16
 	memSize   = memEnd + 24
 	spillFile = -(memSize + 8) // on the stack below the memory: struct file
+	path      = spillFile - pathSize
+	pathSize  = 256
 )
 
 // assemble assembles the program for the running kernel:
@@ -44,10 +48,11 @@ const (
 //		read the numbers of thread and process, the file and its inode
 //		of a pipe also the queued bytes, of other files a name
 //		write a record
+//		with paths: write the path of a Plain file, as the reader's links in /proc show it
 //
 // The kernel itself passes over a thread that shares the table of its first thread (task_seq_get_next). The verifier
 // knows the types of the context's pointers, so the program follows them by plain loads.
-func assemble(types *bpf.Layout) asm.Instructions {
+func assemble(types *bpf.Layout, paths bool) asm.Instructions {
 	at := func(structure string, path ...string) int16 { return int16(types.Offset(structure, path...)) }
 	c := &bpf.Code{Seq: memSeq, Tmp: memTmp}
 	c.TaskEntry("file", memSize)
@@ -70,6 +75,7 @@ func assemble(types *bpf.Layout) asm.Instructions {
 	c.Add(asm.LoadMem(asm.R9, asm.R8, at("file", "f_inode"), asm.DWord))
 	copyField(asm.R9, at("inode", "i_ino"), memIno, asm.DWord)
 	copyField(asm.R9, at("inode", "i_mode"), memMode, asm.Half)
+	copyField(asm.R9, at("inode", "i_rdev"), memRdev, asm.Word)
 	c.Add(asm.LoadMem(asm.R1, asm.R9, at("inode", "i_sb"), asm.DWord))
 	copyField(asm.R1, at("super_block", "s_dev"), memDev, asm.Word)
 	class := func(class Class) {
@@ -91,23 +97,28 @@ func assemble(types *bpf.Layout) asm.Instructions {
 	)
 	class(Plain)
 	c.Label("type")
+	readName := func(name asm.Register) {
+		c.Add(asm.Mov.Reg(asm.R3, name), asm.Mov.Reg(asm.R1, asm.R6), asm.Add.Imm(asm.R1, memName),
+			asm.Mov.Imm(asm.R2, nameSize), asm.FnProbeReadKernelStr.Call())
+	}
 	c.Add(
 		asm.LoadMem(asm.R3, asm.R1, at("super_block", "s_type"), asm.DWord),
 		asm.LoadMem(asm.R3, asm.R3, at("file_system_type", "name"), asm.DWord),
-		asm.Ja.Label("name"),
 	)
+	readName(asm.R3)
+	if paths {
+		readPath(c, at("file", "f_path"))
+	} else {
+		c.Add(asm.Ja.Label("write"))
+	}
 	c.Label("anon")
 	class(Anon)
 	c.Add(
 		asm.LoadMem(asm.R3, asm.R8, at("file", "f_path", "dentry"), asm.DWord),
 		asm.LoadMem(asm.R3, asm.R3, at("dentry", "d_name", "name"), asm.DWord),
 	)
-	c.Label("name")
-	c.Add(
-		asm.Mov.Reg(asm.R1, asm.R6), asm.Add.Imm(asm.R1, memName), asm.Mov.Imm(asm.R2, nameSize),
-		asm.FnProbeReadKernelStr.Call(),
-		asm.Ja.Label("write"),
-	)
+	readName(asm.R3)
+	c.Add(asm.Ja.Label("write"))
 	c.Label("pipe")
 	class(Pipe)
 	pipe(c, types)
@@ -145,6 +156,28 @@ func numbers(c *bpf.Code, types *bpf.Layout) {
 	c.Follow(asm.R8, asm.R7, n.Leader)
 	c.Number(n, memPID, asm.R8, asm.R8)
 	c.Label("numbered")
+}
+
+// readPath writes the record of the file in R8, and its path with a 0 at the end. A path that is too long is left out.
+func readPath(c *bpf.Code, fPath int16) {
+	c.Add(
+		asm.Mov.Reg(asm.R1, asm.R8), asm.Add.Imm(asm.R1, int32(fPath)),
+		asm.Mov.Reg(asm.R2, asm.R10), asm.Add.Imm(asm.R2, path),
+		asm.Mov.Imm(asm.R3, pathSize),
+		asm.FnDPath.Call(),
+		asm.Mov.Reg(asm.R9, asm.R0),
+		asm.JSLT.Imm(asm.R9, 1, "write"),
+		asm.JGT.Imm(asm.R9, pathSize, "write"),
+		asm.StoreMem(asm.R6, memLength, asm.R9, asm.Word),
+	)
+	c.Write(memIno, recordSize)
+	c.Add(
+		asm.LoadMem(asm.R1, asm.R6, memSeq, asm.DWord),
+		asm.Mov.Reg(asm.R2, asm.R10), asm.Add.Imm(asm.R2, path),
+		asm.Mov.Reg(asm.R3, asm.R9),
+		asm.FnSeqWrite.Call(),
+		asm.Ja.Label("out"),
+	)
 }
 
 // pipe writes the room and the ends of the pipe whose inode is in R9, and counts its bytes.
