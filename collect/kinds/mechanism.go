@@ -69,11 +69,12 @@ const EndHolders = "ipctop signal TERM --to holders REF"
 
 // Column finds a column by its ID.
 func (m *Mechanism) Column(id string) (*schema.Column, bool) {
-	i := slices.IndexFunc(m.Columns, func(c schema.Column) bool { return c.ID == id })
-	if i < 0 {
-		return nil, false
+	for i := range m.Columns { // an IndexFunc would copy each column
+		if m.Columns[i].ID == id {
+			return &m.Columns[i], true
+		}
 	}
-	return &m.Columns[i], true
+	return nil, false
 }
 
 // IsOnDemand reports whether the column is read only if it is named.

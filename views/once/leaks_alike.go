@@ -39,21 +39,31 @@ func groupLeaks(rows []views.Leak, sections []Section, o Options) alikeLeaks {
 	if o.Sorted || o.Chosen || o.NoHeadings {
 		return groups
 	}
-	same := map[string][]int{}
+	same := map[string]*[]int{}
+	var key []byte
+	var keyed []string // the reasons in key, of the row before; nil: key has no reasons
 	for i, r := range rows {
-		key := string(r.Verdict) + "\n"
 		if r.Verdict == relate.Orphan {
 			conditions, ok := foldConditions(r, columnsOf(sections, r.Object.Ref.Kind))
 			if o.Removal == nil || !ok {
 				continue
 			}
-			key += strings.Join(conditions, "\n")
-		} else {
-			key += withoutNumbers(strings.Join(reasonsOf(r, sections), "\n"))
+			key = append(append(key[:0], r.Verdict...), '\n')
+			key, keyed = append(key, strings.Join(conditions, "\n")...), nil
+		} else if reasons := reasonsOf(r, sections); keyed == nil || rows[i-1].Verdict != r.Verdict ||
+			!slices.Equal(keyed, reasons) {
+			key = append(append(key[:0], r.Verdict...), '\n')
+			key, keyed = appendReasons(key, reasons), reasons
 		}
-		same[key] = append(same[key], i)
+		members := same[string(key)]
+		if members == nil {
+			members = new([]int)
+			same[string(key)] = members
+		}
+		*members = append(*members, i)
 	}
-	for _, members := range same {
+	for _, list := range same {
+		members := *list
 		if len(members) <= fewAlike {
 			continue
 		}
@@ -65,20 +75,23 @@ func groupLeaks(rows []views.Leak, sections []Section, o Options) alikeLeaks {
 	return groups
 }
 
-// withoutNumbers replaces each run of digits in a text by one 0.
-func withoutNumbers(text string) string {
-	var b strings.Builder
-	digits := false
-	for _, c := range []byte(text) {
-		digit := c >= '0' && c <= '9'
-		if digit && !digits {
-			b.WriteByte('0')
-		} else if !digit {
-			b.WriteByte(c)
+// appendReasons appends the reasons, a line each, with one 0 in place of each run of digits.
+func appendReasons(key []byte, reasons []string) []byte {
+	for _, why := range reasons {
+		digits := false
+		for i := range len(why) {
+			c := why[i]
+			digit := c >= '0' && c <= '9'
+			if digit && !digits {
+				key = append(key, '0')
+			} else if !digit {
+				key = append(key, c)
+			}
+			digits = digit
 		}
-		digits = digit
+		key = append(key, '\n')
 	}
-	return b.String()
+	return key
 }
 
 func reasonsOf(r views.Leak, sections []Section) []string {
@@ -89,9 +102,11 @@ func reasonsOf(r views.Leak, sections []Section) []string {
 // cellOf reads a column of a row. ok is false if the columns of the row's kind do not have it, or if it is not known.
 func cellOf(r views.Leak, sections []Section, id string) (v schema.Value, ok bool) {
 	columns := columnsOf(sections, r.Object.Ref.Kind)
-	if at := slices.IndexFunc(columns, func(c schema.Column) bool { return c.ID == id }); at >= 0 {
-		v = columns[at].Get(r.Object)
-		return v, v.IsKnown()
+	for i := range columns {
+		if columns[i].ID == id {
+			v = columns[i].Get(r.Object)
+			return v, v.IsKnown()
+		}
 	}
 	return schema.None(schema.TypeList), false
 }
