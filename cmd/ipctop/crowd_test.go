@@ -24,6 +24,8 @@ type crowd struct {
 	processes              int // with 50 descriptors each: pipes, UNIX sockets and /dev/null
 	waiters                int // processes that read one pipe; each could also write to the pipe
 	queues, sets, segments int
+	lockWaiters            int // processes that wait for the lock (flock) on one file
+	locks                  int // POSIX locks of one process on one file
 }
 
 // The files of a process in the crowd: 3 + 5 of /dev/null, and both ends of these pipes and socket pairs.
@@ -37,7 +39,7 @@ const (
 func (c crowd) start(b *testing.B, programs string) *kerneltest.Worker {
 	b.Helper()
 	args := []string{programs}
-	for _, n := range []int{c.processes, c.waiters, c.queues, c.sets, c.segments} {
+	for _, n := range []int{c.processes, c.waiters, c.queues, c.sets, c.segments, c.lockWaiters, c.locks} {
 		args = append(args, strconv.Itoa(n))
 	}
 	const spaces = unix.CLONE_NEWIPC | unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET
@@ -79,6 +81,8 @@ func crowdWorker(j *kerneltest.Job) {
 	makeProcesses(j, null, sizes[0])
 	makeWaiters(j, null, sizes[1])
 	makeObjects(j, sizes[2], sizes[3], sizes[4])
+	makeLockWaiters(j, null, sizes[5])
+	makeLocks(j, sizes[6])
 	j.Ready()
 	for {
 		s := spend(j, null, notes, programs, strings.Fields(j.Wait()))
@@ -133,6 +137,31 @@ func makeWaiters(j *kerneltest.Job, null *os.File, waiters int) {
 	defer unix.Close(p[1])
 	for range waiters {
 		sleeping(j, []uintptr{uintptr(p[0]), null.Fd(), null.Fd(), uintptr(p[1])}, "cat")
+	}
+}
+
+func makeLockWaiters(j *kerneltest.Job, null *os.File, waiters int) {
+	if waiters == 0 {
+		return
+	}
+	file, err := unix.Open("/tmp/flock", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600) // stays open, locked
+	j.Check(err)
+	j.Check(unix.Flock(file, unix.LOCK_EX))
+	for range waiters {
+		sleeping(j, []uintptr{null.Fd(), null.Fd(), null.Fd()}, "flock", "/tmp/flock", "true")
+	}
+}
+
+// makeLocks locks every other byte of a file, so that the kernel does not join the locks.
+func makeLocks(j *kerneltest.Job, locks int) {
+	if locks == 0 {
+		return
+	}
+	file, err := unix.Open("/tmp/locked", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600) // stays open: close unlocks
+	j.Check(err)
+	for i := range locks {
+		lock := unix.Flock_t{Type: unix.F_WRLCK, Start: int64(2 * i), Len: 1}
+		j.Check(unix.FcntlFlock(uintptr(file), unix.F_SETLK, &lock))
 	}
 }
 

@@ -66,6 +66,11 @@ func BenchmarkGoals(b *testing.B) {
 		{"32000-against-8000-sets", crowd{sets: 8000}, crowd{sets: 32000}, map[string]string{
 			"once-json": "ipctop --once sem -o json", "waits": "ipctop waits", "leaks": "ipctop leaks",
 			"doctor": "ipctop doctor"}},
+		{"32000-against-8000-queues", crowd{queues: 8000}, crowd{queues: 32000}, everyCommand("msg")},
+		{"1000-against-250-lock-waiters", crowd{lockWaiters: 250}, crowd{lockWaiters: 1000}, everyCommand("lock")},
+		// The kernel reads /proc/locks in pages, and counts from the first lock for each page (seq_hlist_start_percpu):
+		// more locks cost more than in proportion.
+		{"16000-against-4000-locks", crowd{locks: 4000}, crowd{locks: 16000}, everyCommand("lock")},
 	} {
 		for _, name := range slices.Sorted(maps.Keys(scale.commands)) {
 			command := scale.commands[name]
@@ -85,6 +90,12 @@ func BenchmarkGoals(b *testing.B) {
 	} {
 		b.Run(row.name, func(b *testing.B) { g.ipcs(b, row.of, row.command, row.rounds, row.goal) })
 	}
+}
+
+// everyCommand are the commands that look at objects of a kind.
+func everyCommand(kind string) map[string]string {
+	return map[string]string{"once-json": "ipctop --once " + kind + " -o json", "waits": "ipctop waits",
+		"leaks": "ipctop leaks", "doctor": "ipctop doctor", "graph": "ipctop graph -o json"}
 }
 
 // perSource gives each command twice: with descriptors from BPF and from /proc.
@@ -108,7 +119,8 @@ type goals struct {
 // in gives the crowd. Its first user makes the crowd.
 func (g goals) in(c crowd) *kerneltest.Worker {
 	if testing.Short() {
-		for _, n := range []*int{&c.processes, &c.waiters, &c.queues, &c.sets, &c.segments} {
+		for _, n := range []*int{&c.processes, &c.waiters, &c.queues, &c.sets, &c.segments, &c.lockWaiters,
+			&c.locks} {
 			*n /= 20
 		}
 	}
