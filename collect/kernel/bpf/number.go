@@ -46,15 +46,23 @@ func (c *Code) Number(n Numbers, to int32, task, tmp asm.Register) {
 	c.NumberOf(n, to, tmp)
 }
 
-// NumberOf is Number for a struct pid, whose register changes. Like pid_nr_ns in kernel/pid.c it compares the
-// namespace: at this level, the number of a task outside may be of another namespace, or none.
+// NumberOf is Number for a struct pid, whose register changes. Like pid_nr_ns in kernel/pid.c it compares the level and
+// the namespace. A task outside may have a number of another namespace at this level. Or it has none: then this memory
+// may still hold the number of an ended task.
 func (c *Code) NumberOf(n Numbers, to int32, pid asm.Register) {
-	c.Add(asm.Add.Reg(pid, asm.R9))
 	if c.Space == 0 {
+		c.Add(asm.Add.Reg(pid, asm.R9))
 		c.Read(to, 4, pid, 0)
 		return
 	}
 	outside := c.NewLabel("outside")
+	c.Follow32(asm.R1, pid, n.level)
+	c.Add(
+		asm.JGT.Imm(asm.R1, 32, outside), // MAX_PID_NS_LEVEL
+		asm.Mul.Imm(asm.R1, n.size), asm.Add.Imm(asm.R1, n.first),
+		asm.JLT.Reg(asm.R1, asm.R9, outside),
+		asm.Add.Reg(pid, asm.R9),
+	)
 	c.Follow(asm.R1, pid, n.space)
 	c.Add(
 		asm.LoadMem(asm.R2, asm.R6, c.Space, asm.DWord),

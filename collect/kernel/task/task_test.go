@@ -210,7 +210,13 @@ func TestFactsOfProc(t *testing.T) {
 			kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWNS, "scene",
 				strconv.FormatUint(random.Uint64(), 10))
 		}
-		kerneltest.Start(t, "headless")
+		headless := kerneltest.Start(t, "headless").PID
+		kerneltest.Eventually(t, "its first thread has ended", func() bool {
+			f, err := ofProc(headless)
+			return err == nil && f.Stat.State == 'Z'
+		})
+		// otherwise Go's monitor would run every ten milliseconds: the ended thread still has a processor of Go
+		kerneltest.OK(t, unix.Kill(headless, unix.SIGSTOP))
 		kerneltest.Start(t, "threads")
 		kerneltest.StartMapped(t, 1000, unix.CLONE_NEWUTS|unix.CLONE_NEWNET, "scene", "1")
 		terminal(t)
