@@ -131,7 +131,8 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	mounts := proc.MountPoints(all)
 	found := l.Host.SpecialFiles(vfs.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth,
 		Most: runtimeEntries, MostIn: runtimeInOne,
-		Skip: func(dir string) bool { return proc.MayHangBelow(mounts, dir) }})
+		Known: *proc.KeepWhileUsed(l.Tick, func() vfs.KnownDirs { return vfs.KnownDirs{} }),
+		Skip:  func(dir string) bool { return proc.MayHangBelow(mounts, dir) }})
 	paths.files = found.Files
 	seen := map[proc.FileID]bool{} // a file may have two names, or its directory two mounts
 	paths.files = slices.DeleteFunc(paths.files, func(file vfs.PosixFile) bool {

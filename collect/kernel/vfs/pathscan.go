@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,6 +18,7 @@ type PathScan struct {
 	Depth  int                    // levels of directories to enter below each root
 	Most   int                    // limit of entries below each root
 	MostIn int                    // limit of entries in each directory
+	Known  KnownDirs              // what earlier calls read; nil: nothing is kept
 }
 
 // PathsFound is what SpecialFiles found.
@@ -30,21 +32,26 @@ type PathsFound struct {
 // keeps their access times (O_NOATIME). It reads all directories of a level before those below, so that a large tree
 // deep below hides nothing above. Of a cached directory it costs 2 microseconds a FIFO or socket, and 0.1 microseconds
 // another entry: only a file system that does not tell the types of its entries needs a stat for each.
-func SpecialFiles(root sys.Root, scan PathScan) PathsFound {
-	s := pathScan{PathScan: scan, buf: make([]byte, 32<<10)}
+func SpecialFiles(root sys.Root, scan PathScan) PathsFound { return specialFiles(root, scan, time.Now()) }
+
+func specialFiles(root sys.Root, scan PathScan, now time.Time) PathsFound {
+	s := pathScan{PathScan: scan, buf: make([]byte, 32<<10), now: now, visited: map[string]bool{}}
 	if !root.Live() {
 		return s.PathsFound
 	}
 	for _, root := range scan.Roots {
 		s.below(root)
 	}
+	s.forgetOthers()
 	return s.PathsFound
 }
 
 type pathScan struct {
 	PathScan
 	PathsFound
-	buf []byte
+	buf     []byte
+	now     time.Time
+	visited map[string]bool // of Known
 }
 
 // below reads a root and the directories below it, level by level.
@@ -101,6 +108,9 @@ func open(root, dir string) (fd int, err error) {
 // directory reads at most a number of entries of a directory. It returns the directories in it, the number of entries
 // that it read, and whether there are more.
 func (s *pathScan) directory(root, path string, most int) (dirs []string, read int, cut bool) {
+	if dirs, read, ok := s.again(path, most); ok {
+		return dirs, read, false
+	}
 	fd, err := open(root, path)
 	if err != nil {
 		if !sys.Gone(err) && err != unix.ELOOP && err != unix.ENOTDIR { // a link, or another file, took the name
@@ -110,6 +120,8 @@ func (s *pathScan) directory(root, path string, most int) (dirs []string, read i
 	}
 	defer unix.Close(fd)
 	list := NewLister(fd)
+	k := &knownDir{}
+	state, keep := stateOf(fd, s.now)
 	err = sys.EachTyped(fd, s.buf, func(typ uint8, entry []byte) bool {
 		if cut = read == most; cut {
 			return false
@@ -120,6 +132,8 @@ func (s *pathScan) directory(root, path string, most int) (dirs []string, read i
 		case unix.DT_DIR: // Skip comes before any stat of the directory: a dead server below would not answer
 			dirs = append(dirs, filepath.Join(path, name))
 		case unix.DT_FIFO, unix.DT_SOCK, unix.DT_UNKNOWN:
+			k.special = append(k.special, specialEntry{typ, name})
+			keep = keep && typ != unix.DT_UNKNOWN
 			if s.file(list, typ, name, path) {
 				dirs = append(dirs, filepath.Join(path, name))
 			}
@@ -128,6 +142,9 @@ func (s *pathScan) directory(root, path string, most int) (dirs []string, read i
 	})
 	if err != nil {
 		s.Unread = append(s.Unread, path)
+	} else if keep && !cut {
+		k.state, k.dirs, k.read = state, dirs, read
+		s.remember(path, k)
 	}
 	return dirs, read, cut
 }
