@@ -32,7 +32,9 @@ type PathsFound struct {
 // keeps their access times (O_NOATIME). It reads all directories of a level before those below, so that a large tree
 // deep below hides nothing above. Of a cached directory it costs 2 microseconds a FIFO or socket, and 0.1 microseconds
 // another entry: only a file system that does not tell the types of its entries needs a stat for each.
-func SpecialFiles(root sys.Root, scan PathScan) PathsFound { return specialFiles(root, scan, time.Now()) }
+func SpecialFiles(root sys.Root, scan PathScan) PathsFound {
+	return specialFiles(root, scan, time.Now())
+}
 
 func specialFiles(root sys.Root, scan PathScan, now time.Time) PathsFound {
 	s := pathScan{PathScan: scan, buf: make([]byte, 32<<10), now: now, visited: map[string]bool{}}
