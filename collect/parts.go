@@ -11,7 +11,8 @@ import (
 // Parts are called with the parts of a snapshot as soon as these are there, in the collector's goroutine. So an output
 // is written while the rest is read.
 type Parts struct {
-	// Begin has the head of the snapshot: Taken, Host, BootID, IPCNamespace, Source and Request. The rest is still empty.
+	// Begin has the head of the snapshot: Taken, Host, BootID, IPCNamespace, Source and Request. The rest is still
+	// empty.
 	Begin func(*Snapshot)
 	// Objects has all objects of a kind. Nobody changes them after the call. The kinds come in the order of Mechanisms.
 	Objects func(schema.Kind, []*schema.Object)

@@ -212,7 +212,8 @@ func lockUses(t *proc.Tick) map[fdinfo.FileLock][][]proc.FDUse {
 }
 
 // name makes the Ref from file, type, owner and range: "lock:12/posix/4242/0-99@8:1". The owner of an OFD lock is its
-// first holder. taken counts the locks by the name that they would have. If a process has several equal locks, the later ones get the descriptor, "4242.7", or else a number.
+// first holder. taken counts the locks by the name that they would have. If a process has several equal locks, the
+// later ones get the descriptor, "4242.7", or else a number.
 func (r *LockRow) name(taken map[schema.Ref]int) {
 	r.Ref = schema.Ref{Kind: schema.Lock, Space: r.Dev}
 	pid := r.PID

@@ -150,16 +150,18 @@ func relateNamespaces(t *proc.Tick, objects []*schema.Object, add func(schema.Ed
 			refs[namespace.Namespace{Type: r.Type, Ino: r.Ino}] = o.Ref
 		}
 		for _, e := range r.holder.Endpoints() {
-			edges = append(edges, schema.Edge{From: e.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: schema.InWords("descriptor"),
-				Proof: schema.Observed})
+			edges = append(edges,
+				schema.Edge{From: e.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: schema.InWords("descriptor"),
+					Proof: schema.Observed})
 		}
 	}
 	types := namespace.Types()
 	for _, p := range t.Processes() {
 		for i, ino := range p.NS {
 			if ref, ok := refs[namespace.Namespace{Type: types[i], Ino: ino}]; ok {
-				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds, Via: schema.InWords("is in it"),
-					Proof: schema.Observed})
+				edges = append(edges,
+					schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds, Via: schema.InWords("is in it"),
+						Proof: schema.Observed})
 			}
 		}
 		for _, s := range p.ThreadNS {

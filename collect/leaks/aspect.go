@@ -178,7 +178,8 @@ func tickOf(t *proc.Tick) *tick { return proc.Memo(t, newTick) }
 func newTick(t *proc.Tick) *tick {
 	l := &tick{Tick: t, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{},
 		bystander: map[*proc.Process]bool{}, programs: map[*proc.Process]program{}, names: map[userOf]string{},
-		facts: *proc.Keep(t.Kept, func() map[int]*processFacts { return map[int]*processFacts{} }), knowledge: map[*proc.Process]knowledge{}}
+		facts:     *proc.Keep(t.Kept, func() map[int]*processFacts { return map[int]*processFacts{} }),
+		knowledge: map[*proc.Process]knowledge{}}
 	l.formerRoots, l.byGID = sync.OnceValue(l.listFormerRoots), sync.OnceValue(l.listMembers)
 	l.open, l.fifoOpeners = sync.OnceValue(l.openCoverage), sync.OnceValue(l.openersCoverage)
 	l.calls, l.loopFiles = sync.OnceValue(l.callCoverage), sync.OnceValue(t.Host.LoopFiles)

@@ -104,8 +104,8 @@ func (p *Process) ownTables(dir process.Dir, buf []byte, scan *fdScan) {
 	}
 }
 
-// tableOrder has the indexes of a process's OwnTables in the order of kcmp(2). Each of thousands of threads may have its
-// own table.
+// tableOrder has the indexes of a process's OwnTables in the order of kcmp(2). Each of thousands of threads may have
+// its own table.
 type tableOrder struct {
 	tables []int
 	next   int // the place of a table that is not in it

@@ -73,7 +73,9 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 		needs |= old.fds // Tables that were needed before will be needed again.
 		var scan fdScan
 		scan.modes, scan.files = needs.Has(NeedFDModes), needs&(NeedLocks|NeedFDFiles) != 0
-		scan.self = w.host.Live() && p.PID == w.self
+		if w.host.Live() && p.PID == w.self {
+			scan.links = w.programs.links()
+		}
 		scan.fileModes = needs.Has(NeedFDFiles)
 		scan.ttys, scan.proc = needs.Has(NeedTTYs), dir
 		scan.watch, scan.risky, scan.riskyOf, scan.table = w.risky.on, w.risky.of(dir), w.risky.of, w.table
@@ -148,7 +150,7 @@ type fdScan struct {
 	modes, files bool // of pipes and FIFOs; of every file with a path
 	fileModes    bool
 	ttys         bool
-	self         bool // the process is the reader
+	links        []int // the reader's own descriptors on BPF programs, if the process is the reader
 	proc         process.Dir
 	table        *table
 	watch        bool // risky looks
@@ -208,7 +210,7 @@ func (s *fdScan) socket(num int, ino uint64) {
 // anonymous keeps a descriptor on an anonymous inode, if a row declares its name. The reader's own links to BPF
 // programs are there only because the reader looks.
 func (s *fdScan) anonymous(num int, name []byte) {
-	if kind := s.table.anonymous(name); kind != 0 && !(s.self && string(name) == "bpf_link") {
+	if kind := s.table.anonymous(name); kind != 0 && !slices.Contains(s.links, num) {
 		s.declared(num, kind)
 	}
 }

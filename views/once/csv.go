@@ -72,8 +72,8 @@ func (t *csvTable) end(*collect.Snapshot) {}
 
 func (t *csvTable) failed() error { return t.err }
 
-// appendCSVCell appends the text of a cell as a field. A spreadsheet computes a text that begins with =, +, - or @, even
-// in quotes; an apostrophe in front keeps it a text (OWASP, CSV Injection). Control characters are visible escapes
+// appendCSVCell appends the text of a cell as a field. A spreadsheet computes a text that begins with =, +, - or @,
+// even in quotes; an apostrophe in front keeps it a text (OWASP, CSV Injection). Control characters are visible escapes
 // already.
 func appendCSVCell(line []byte, v schema.Value, f views.Format) []byte {
 	begin := len(line)

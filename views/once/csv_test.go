@@ -41,8 +41,8 @@ func TestCSVCells(t *testing.T) {
 
 // A field has quotes where encoding/csv writes them.
 func TestCSVQuotes(t *testing.T) {
-	for _, text := range []string{"", "a", "a b", " a", "a ", "a,b", `say "a"`, `"`, `\.`, `\.a`, "\u00a0a", "\u2003", "é",
-		"a\nb", "\xff", ",", "'", "a;b", "\ta"} {
+	for _, text := range []string{"", "a", "a b", " a", "a ", "a,b", `say "a"`, `"`, `\.`, `\.a`, "\u00a0a",
+		"\u2003", "é", "a\nb", "\xff", ",", "'", "a;b", "\ta"} {
 		var want strings.Builder
 		w := csv.NewWriter(&want)
 		if err := w.Write([]string{"x", text}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf/asm"
@@ -76,8 +77,8 @@ func (f File) device(at int) uint64 {
 	return unix.Mkdev(dev>>20, dev&(1<<20-1))
 }
 
-// Path is the text of the link in /proc/PID/fd, as the reader sees it. It is empty if the program did not read paths, or
-// the path has more than 255 bytes.
+// Path is the text of the link in /proc/PID/fd, as the reader sees it. It is empty if the program did not read paths,
+// or the path has more than 255 bytes.
 func (f File) Path() []byte { return bytes.TrimSuffix(f[recordSize:], []byte{0}) }
 
 // Class is the sort of the file.
@@ -236,19 +237,30 @@ func load(program **bpf.Iterator, paths bool) (err error) {
 	return nil
 }
 
+// programs are those that are loaded.
+func (r *Reader) programs() []*bpf.Iterator {
+	return slices.DeleteFunc([]*bpf.Iterator{r.files, r.withPaths}, func(i *bpf.Iterator) bool { return i == nil })
+}
+
+// Links are the descriptors that keep the programs loaded.
+func (r *Reader) Links() (fds []int) {
+	for _, program := range r.programs() {
+		fds = append(fds, program.FD())
+	}
+	return fds
+}
+
 // Close ends the programs in the kernel.
 func (r *Reader) Close() error {
 	var err error
-	for _, program := range []*bpf.Iterator{r.files, r.withPaths} {
-		if program != nil {
-			err = errors.Join(err, program.Close())
-		}
+	for _, program := range r.programs() {
+		err = errors.Join(err, program.Close())
 	}
 	return err
 }
 
-// Read lists the open files, with their paths if asked for. The kernel reads each thread for itself, while all others go
-// on. The Table is valid until the next Read. ErrNone: this kernel cannot.
+// Read lists the open files, with their paths if asked for. The kernel reads each thread for itself, while all others
+// go on. The Table is valid until the next Read. ErrNone: this kernel cannot.
 func (r *Reader) Read(paths bool) (*Table, error) {
 	program := &r.files
 	if paths {

@@ -17,5 +17,6 @@ func Limits(pid int) (l ProcLimits, err error) {
 	if err = unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &files); err == nil {
 		err = unix.Prlimit(pid, msgQueue, nil, &queues)
 	}
-	return ProcLimits{OpenFiles: files.Cur, MsgQueue: queues.Cur}, err // no limit is RLIM64_INFINITY, the largest number
+	// no limit is RLIM64_INFINITY, the largest number
+	return ProcLimits{OpenFiles: files.Cur, MsgQueue: queues.Cur}, err
 }

@@ -170,7 +170,8 @@ func (c *code) name() {
 		asm.And.Imm(asm.R1, kernelThread), asm.JEq.Imm(asm.R1, 0, other))
 	c.ifSet(asm.R7, c.worker, func() {
 		c.ifSet(asm.R8, c.fullName, func() {
-			c.Add(asm.Mov.Imm(asm.R1, 1), asm.StoreMem(asm.R6, int16(to(unsafe.Offsetof(r.FullName))), asm.R1, asm.Word))
+			c.Add(asm.Mov.Imm(asm.R1, 1),
+				asm.StoreMem(asm.R6, int16(to(unsafe.Offsetof(r.FullName))), asm.R1, asm.Word))
 		})
 	})
 	c.Label(other)

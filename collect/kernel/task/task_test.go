@@ -285,7 +285,8 @@ func terminal(t *testing.T) {
 		t.Fatal(errno)
 	}
 	pid, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"},
-		&syscall.ProcAttr{Files: []uintptr{slave, slave, slave}, Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true}})
+		&syscall.ProcAttr{Files: []uintptr{slave, slave, slave},
+			Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true}})
 	unix.Close(int(slave))
 	kerneltest.OK(t, err)
 	t.Cleanup(func() {
