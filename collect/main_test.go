@@ -1,12 +1,17 @@
 package collect
 
 import (
+	"os"
 	"testing"
 
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/demo"
 )
 
 func TestMain(m *testing.M) {
+	if code, ok := demo.Worker(os.Args); ok {
+		os.Exit(code)
+	}
 	kerneltest.Main(m, kerneltest.Workers{
 		"create-segment":   workCreateSegment,
 		"attach":           workAttach,

@@ -18,6 +18,7 @@ import (
 	"github.com/ipctop/ipctop/collect/leaks"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/demo"
 )
 
 // workRandomFiles opens descriptors of all sorts by chance, from a seed. Some are in a table of a thread alone. With
@@ -126,6 +127,23 @@ func TestSourcesTellTheSame(t *testing.T) {
 		kerneltest.StartIn(t, unix.CLONE_NEWPID, "random-files", strconv.FormatUint(rand.Uint64(), 10), dir)
 		s.sameFacts()
 	})
+}
+
+// Both sources tell the same of every scenario of the demo.
+func TestSourcesTellTheSameOfTheDemo(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		if !servesBPF(s) {
+			t.Skip("needs root with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, and the kernel's types in /sys/kernel/btf")
+		}
+		dir, err := os.MkdirTemp("", "d") // a short name: the path of a socket has at most 107 bytes
+		s.check(err)
+		defer os.RemoveAll(dir)
+		r, err := demo.Start(t.Context(), demo.Options{StateDir: t.TempDir(), Dir: dir, Stderr: os.Stderr})
+		s.check(err)
+		defer r.Stop()
+		s.sameFacts()
+	}, unix.CLONE_NEWNET)
 }
 
 // servesBPF reports whether BPF can serve here. As root it must, on a kernel with its types.

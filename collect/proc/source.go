@@ -85,14 +85,6 @@ func (s *sources) open(h *kernel.Host) {
 	s.files, s.err = openfile.Open(h.Root)
 }
 
-// links are the reader's own descriptors that keep the programs loaded.
-func (s *sources) links() []int {
-	if s.files == nil {
-		return nil
-	}
-	return s.files.Links()
-}
-
 // Source is the source that served the tick, as far as one did.
 func (t *Tick) Source() Source {
 	if t.bpf() != nil {

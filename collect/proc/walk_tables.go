@@ -73,9 +73,7 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 		needs |= old.fds // Tables that were needed before will be needed again.
 		var scan fdScan
 		scan.modes, scan.files = needs.Has(NeedFDModes), needs&(NeedLocks|NeedFDFiles) != 0
-		if w.host.Live() && p.PID == w.self {
-			scan.links = w.programs.links()
-		}
+		scan.self = w.host.Live() && p.PID == w.self
 		scan.fileModes = needs.Has(NeedFDFiles)
 		scan.ttys, scan.proc = needs.Has(NeedTTYs), dir
 		scan.watch, scan.risky, scan.riskyOf, scan.table = w.risky.on, w.risky.of(dir), w.risky.of, w.table
@@ -150,7 +148,7 @@ type fdScan struct {
 	modes, files bool // of pipes and FIFOs; of every file with a path
 	fileModes    bool
 	ttys         bool
-	links        []int // the reader's own descriptors on BPF programs, if the process is the reader
+	self         bool // the process is the reader
 	proc         process.Dir
 	table        *table
 	watch        bool // risky looks
@@ -207,12 +205,19 @@ func (s *fdScan) socket(num int, ino uint64) {
 	s.found = append(s.found, FD{Num: int32(num), Kind: FDSocket, Ino: ino})
 }
 
-// anonymous keeps a descriptor on an anonymous inode, if a row declares its name. The reader's own links to BPF
-// programs are there only because the reader looks.
+// anonymous keeps a descriptor on an anonymous inode, if a row declares its name. The reader's own iterators of BPF are
+// there only because the reader looks.
 func (s *fdScan) anonymous(num int, name []byte) {
-	if kind := s.table.anonymous(name); kind != 0 && !slices.Contains(s.links, num) {
+	if kind := s.table.anonymous(name); kind != 0 && !(s.self && string(name) == "bpf_link" && s.iterates(num)) {
 		s.declared(num, kind)
 	}
+}
+
+// iterates reports whether a link to a BPF program is an iterator (link_type in bpf_link_show_fdinfo,
+// kernel/bpf/syscall.c).
+func (s *fdScan) iterates(num int) bool {
+	text, err := s.proc.FDInfo(num, nil)
+	return err == nil && bytes.Contains(text, []byte("link_type:\titer\n"))
 }
 
 func (s *fdScan) declared(num int, kind FDKind) {

@@ -89,8 +89,5 @@ func (i *Iterator) RunInto(buf []byte) ([]byte, error) {
 	}
 }
 
-// FD is the descriptor that keeps the program loaded.
-func (i *Iterator) FD() int { return int(i.link.Fd()) }
-
 // Close ends the program in the kernel.
 func (i *Iterator) Close() error { return i.link.Close() }

@@ -242,14 +242,6 @@ func (r *Reader) programs() []*bpf.Iterator {
 	return slices.DeleteFunc([]*bpf.Iterator{r.files, r.withPaths}, func(i *bpf.Iterator) bool { return i == nil })
 }
 
-// Links are the descriptors that keep the programs loaded.
-func (r *Reader) Links() (fds []int) {
-	for _, program := range r.programs() {
-		fds = append(fds, program.FD())
-	}
-	return fds
-}
-
 // Close ends the programs in the kernel.
 func (r *Reader) Close() error {
 	var err error
