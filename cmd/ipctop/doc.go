@@ -31,7 +31,7 @@
 //	    machine vfs own     own: the files that ipctop keeps for its user
 //	    account             names of users and groups
 //	    undo blocker bpf    undo reads SEM_UNDO, blocker the kernel's own locks; bpf loads their programs
-//	    openfile            the open files of all threads, by a program of bpf
+//	    openfile task       the open files of all threads, and the threads, by programs of bpf
 //	    scan sys            scan parses texts; sys has the root directory, errors, raw calls
 //	  schema                the types that rooms share: Ref, Value, Column, Object, Edge, Finding, Fault
 //
