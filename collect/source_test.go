@@ -164,6 +164,11 @@ func (s *scene) from(source proc.Source) *Snapshot {
 	s.Helper()
 	h, err := kernel.Open("")
 	s.check(err)
+	return New(h, time.Now, WithSource(source)).Take(allCells())
+}
+
+// allCells asks for all kinds with all their columns.
+func allCells() Request {
 	req := Request{Want: map[schema.Kind]schema.Need{}, Edges: true, Grace: NoGrace}
 	for _, m := range Mechanisms() {
 		for _, c := range m.Columns {
@@ -171,7 +176,7 @@ func (s *scene) from(source proc.Source) *Snapshot {
 		}
 	}
 	delete(req.Want, schema.Wait) // threads are looked at twice there, a second apart
-	return New(h, time.Now, WithSource(source)).Take(req)
+	return req
 }
 
 // sameFacts compares the sources cell by cell, until all cells agree that stand still meanwhile.

@@ -37,6 +37,7 @@ type sources struct {
 	forced Source
 	files  *openfile.Reader
 	err    error // why BPF does not serve
+	tasks  taskProgram
 }
 
 // Costs in nanoseconds of CPU, measured on 1,000 processes with 50 descriptors each. They only decide which source
@@ -79,15 +80,17 @@ func (s *sources) open(h *kernel.Host) {
 		return
 	}
 	if !sys.MayTraceAll() {
-		s.err = fmt.Errorf("it takes CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE: %w", fs.ErrPermission)
+		s.err = errNeedsTracing
 		return
 	}
 	s.files, s.err = openfile.Open(h.Root)
 }
 
+var errNeedsTracing = fmt.Errorf("it takes CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE: %w", fs.ErrPermission)
+
 // Source is the source that served the tick, as far as one did.
 func (t *Tick) Source() Source {
-	if t.bpf() != nil {
+	if t.bpf() != nil || t.walker.tasks != nil {
 		return FromBPF
 	}
 	return FromProc

@@ -72,6 +72,10 @@ func (t *Tick) WantsDevShm() bool {
 func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	types := namespace.Types()
 	read := func(i int) {
+		var ok bool
+		if p.NS[i], ok = w.space(p, i); ok {
+			return
+		}
 		link, err := dir.Readlink("ns/" + types[i])
 		if err != nil {
 			if !sys.Gone(err) {

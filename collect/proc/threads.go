@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/task"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -32,11 +33,21 @@ func (w *walker) threads(p *Process, dir process.Dir, needs schema.Need, buf []b
 	case old.known != nil && old.threads && sameThreads(p, old.known):
 		p.Tasks, p.TaskErr, now.threads = old.known.Tasks, old.known.TaskErr, true
 	default:
+		if w.calls(p, func(t task.Thread) {
+			p.Tasks = append(p.Tasks, threadOf(dir, t.Task(), buf, func() (uint64, byte) { return t.Switches(), t.State() }))
+		}) {
+			now.threads = true
+			return
+		}
 		tasks, err := dir.Tasks(buf)
 		p.TaskErr, now.threads = err, failure(err) == nil
 		p.Tasks = make([]Thread, len(tasks))
 		for i, t := range tasks {
-			p.Tasks[i] = threadOf(dir, t, buf)
+			p.Tasks[i] = threadOf(dir, t, buf, func() (uint64, byte) {
+				// on an error the count stays 0, and no verdict on the thread is ever confirmed
+				n, state, _ := dir.Switches(t.TID, buf)
+				return n, state
+			})
 		}
 	}
 }
@@ -58,12 +69,12 @@ func (t Thread) sharesFutex() bool {
 func (p *Process) Gone() bool { return ended(&p.ProcStat) }
 
 // threadOf reads the object and the time limit of a sleeping thread's call, as far as the thread's memory is readable.
-func threadOf(dir process.Dir, t process.Task, buf []byte) Thread {
+// switches tells how often the thread has gone to sleep, and its state.
+func threadOf(dir process.Dir, t process.Task, buf []byte, switches func() (uint64, byte)) Thread {
 	th := Thread{Task: t}
 	sleeps := func() {
-		// on an error the count stays 0, and no verdict on the thread is ever confirmed
 		var state byte
-		th.Sleeps, state, _ = dir.Switches(t.TID, buf)
+		th.Sleeps, state = switches()
 		th.Deaf = state == 'D'
 	}
 	switch t.In {

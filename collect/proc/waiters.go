@@ -9,6 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/task"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -86,14 +87,26 @@ func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 // blocked reads the calls on IPC objects that threads sleep in. A process that has not run since the last tick still
 // sleeps in the same calls.
 func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
+	wanted := func(nr int) bool { return process.IPCCalls(nr) || process.FutexCall(nr) }
 	calls := func() (waits []Wait, opens bool, err error) {
-		list, err := dir.BlockedCalls(buf, func(nr int) bool { return process.IPCCalls(nr) || process.FutexCall(nr) })
-		for _, c := range list {
+		wait := func(c process.BlockedCall) {
 			wait, ok := WaitOf(dir, c)
 			opens = opens || wait.unknownFIFO
 			if ok {
 				waits = append(waits, wait)
 			}
+		}
+		if w.calls(p, func(t task.Thread) {
+			if t := t.Task(); t.In == process.InCall && wanted(t.Call.NR) {
+				wait(t.Call)
+			}
+		}) {
+			return waits, opens, nil
+		}
+		waits, opens = nil, false
+		list, err := dir.BlockedCalls(buf, wanted)
+		for _, c := range list {
+			wait(c)
 		}
 		return waits, opens, err
 	}

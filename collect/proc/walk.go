@@ -8,6 +8,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/task"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -70,21 +71,25 @@ type walker struct {
 	table       *table
 	self        int // the reader's own pid in /proc
 	programs    *sources
-	sources     []source // of this tick
+	sources     []source    // of this tick
+	tasks       *task.Tasks // of this tick; nil: /proc serves
 }
 
 // clock is a process's CPU clock in nanoseconds. A walk reads the clocks before the tables. A change of the tables
 // after that makes the next tick read them again.
 type clock struct {
-	time int64
-	err  error
+	time     int64
+	switches uint64 // how often its threads left a CPU; 0: not known
+	err      error
 }
 
 type cached struct {
-	start uint64
-	cpu   int64
-	fds   schema.Need // the part of fdNeeds that fds holds
-	ns    schema.Need // the part of NeedIPCNS and NeedNamespaces that ns holds
+	start    uint64
+	cpu      int64
+	switches uint64
+	small    schema.Need // the part of smallNeeds that known holds
+	fds      schema.Need // the part of fdNeeds that fds holds
+	ns       schema.Need // the part of NeedIPCNS and NeedNamespaces that ns holds
 	// the types of namespaces that were read of each thread
 	threadNS nsTypes
 	maps     bool
@@ -98,13 +103,16 @@ type cached struct {
 }
 
 // holds reports whether the process has not run since.
-func (c *cached) holds(now clock) bool { return now.err == nil && c.cpu == now.time }
+func (c *cached) holds(now clock) bool {
+	return now.err == nil && c.cpu == now.time &&
+		(c.switches == now.switches || c.switches == 0 || now.switches == 0)
+}
 
 // keep adds the tables of old that this tick did not read. Tabs need different tables, and users change between tabs.
 func (c *cached) keep(old cached) {
 	c.known = c.proc
 	asked := (c.fds != 0 || old.fds == 0) && (c.maps || !old.maps) && (c.waits || !old.waits) &&
-		(c.threads || !old.threads) && (c.ns != 0 || old.ns == 0)
+		(c.threads || !old.threads) && (c.ns != 0 || old.ns == 0) && c.small.Has(old.small)
 	if old.known == nil || asked {
 		return
 	}
@@ -112,6 +120,15 @@ func (c *cached) keep(old cached) {
 	if c.fds == 0 {
 		all.FDs, all.FDErr, c.fds, c.risky, c.files = was.FDs, was.FDErr, old.fds, old.risky, old.files
 		all.OwnTables, all.OwnErr = was.OwnTables, was.OwnErr
+	}
+	if left := old.small &^ c.small; left != 0 {
+		if left.Has(NeedCmdline) {
+			all.Cmdline = was.Cmdline
+		}
+		if left.Has(NeedFDCount) {
+			all.FDCount, all.FDCountErr = was.FDCount, was.FDCountErr
+		}
+		c.small |= left
 	}
 	if !c.maps {
 		all.Shared, all.MapsErr, c.maps = was.Shared, was.MapsErr, old.maps
@@ -139,12 +156,11 @@ const completeNeeds = NeedEveryone
 // walk reads every process once. It leaves out a process that exits meanwhile; that is no fault.
 func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	w.info, w.unread = info, unread{}
-	pids, err := w.host.PIDs()
+	pids, clocks, err := w.list(needs)
 	if err != nil {
 		return nil, err
 	}
 	w.risky.refresh(w.host, needs)
-	clocks := w.clocks(pids)
 	unread, total := w.reading(pids, clocks, needs)
 	w.sources = w.programs.choose(w.host, unread, total, needs&(NeedLocks|NeedFDFiles) != 0)
 	found, fresh := w.readAll(pids, clocks, needs)
@@ -228,6 +244,12 @@ func (w *walker) clocks(pids []int) []clock {
 		return clocks
 	}
 	for i, pid := range pids {
+		if w.tasks != nil {
+			if rec, ok := w.tasks.Process(pid); ok {
+				clocks[i] = clock{time: rec.Clock(), switches: rec.Switches()}
+				continue
+			}
+		}
 		clocks[i].time, clocks[i].err = process.CPUTime(pid)
 	}
 	return clocks
@@ -236,6 +258,9 @@ func (w *walker) clocks(pids []int) []clock {
 // process reads one process. It returns nil if the process is gone. If the process may live, and could not be read,
 // cached has the error.
 func (w *walker) process(pid int, cpu clock, needs schema.Need, buf []byte, l *lane) (*Process, cached) {
+	if p, now, ok := w.unopened(pid, cpu, needs); ok {
+		return p, now
+	}
 	dir, err := w.host.OpenProc(pid)
 	if err != nil {
 		return nil, cached{err: failure(err)}
@@ -266,7 +291,10 @@ func (w *walker) process(pid int, cpu clock, needs schema.Need, buf []byte, l *l
 		p.Clock = cpu.time
 	}
 	w.smallFiles(p, dir, needs, buf)
-	now := cached{start: p.Start, cpu: cpu.time, proc: p}
+	now := cached{start: p.Start, cpu: cpu.time, switches: cpu.switches, proc: p}
+	if cmp.Or(p.SmallErr, p.FDCountErr) == nil {
+		now.small = needs & smallNeeds
+	}
 	w.descriptors(p, dir, needs, buf, old, &now)
 	w.fdinfo(p, dir, buf)
 	w.mappings(p, dir, needs, buf, old, &now)
@@ -308,6 +336,9 @@ func (w *walker) livingDir(p *Process, dir process.Dir) (tables process.Dir, end
 	}
 	return dir, func() {}
 }
+
+// smallNeeds are facts of smallFiles that change only while the process runs.
+const smallNeeds = NeedCmdline | NeedFDCount
 
 func (w *walker) smallFiles(p *Process, dir process.Dir, needs schema.Need, buf []byte) {
 	if needs.Has(NeedStatus) {

@@ -62,6 +62,9 @@ func Open(root sys.Root, pid int) (Dir, error) {
 	return Dir{PID: pid, fd: fd, live: true, memory: &memory{}}, nil
 }
 
+// Unopened is the directory of a process of which no file will be read. A read fails.
+func Unopened(pid int) Dir { return Dir{PID: pid, fd: -1, live: true} }
+
 // Close releases the directory.
 func (p Dir) Close() {
 	p.memory.close()

@@ -25,9 +25,7 @@ func (p Process) PID() int { return int(p.first().PID) }
 func (p Process) Whole() bool { return p.first().TID == p.first().PID }
 
 // Start is the start time in clock ticks since boot, like in /proc/PID/stat.
-func (p Process) Start() uint64 { return p.of.ticks(p.first().Start) }
-
-func (t *Tasks) ticks(start uint64) uint64 { return clockTicks(start + uint64(t.timeNS)) }
+func (p Process) Start() uint64 { return sys.StartTicks(p.first().Start, p.of.timeNS) }
 
 func clockTicks(ns uint64) uint64 { return ns / (uint64(time.Second) / sys.ClockTick) }
 
@@ -55,23 +53,65 @@ func (p Process) NameKnown() bool {
 	return r.Flags&kernelThread == 0 || r.Flags&queueWorker == 0 && r.FullName == 0
 }
 
+// Switches counts how often the threads of the process left a CPU. Threads that have ended do not count.
+func (p Process) Switches() (n uint64) {
+	for _, i := range p.threads {
+		n += p.of.records[i].NVCSw + p.of.records[i].NIVCSw
+	}
+	return n
+}
+
+// Living is the place of the oldest thread that lives, for a process whose first thread has ended. It is 0 if the
+// first thread lives, or none does.
+func (p Process) Living() int {
+	if letter := p.first().letter(); letter != 'Z' && letter != 'X' {
+		return 0
+	}
+	for i := range p.threads {
+		if letter := p.of.records[p.threads[i]].letter(); letter != 'Z' && letter != 'X' {
+			return i
+		}
+	}
+	return 0
+}
+
+// Shares is true if another process has the memory of this one, or one of its tables of descriptors (CLONE_VM and
+// CLONE_FILES in clone(2)). The other one can change them while this one sleeps.
+func (p Process) Shares() bool {
+	for _, i := range p.threads {
+		if r := &p.of.records[i]; p.of.shared(r.Files) || p.of.shared(r.MM) {
+			return true
+		}
+	}
+	return false
+}
+
+// StatAfter is Stat for a process that has not run since before. The name of a kernel's worker stays.
+func (p Process) StatAfter(before *process.ProcStat) process.ProcStat {
+	if !p.NameKnown() || string(p.first().comm()) == before.Comm {
+		return p.stat(before.Comm)
+	}
+	return p.Stat()
+}
+
 // Stat is what /proc/PID/stat tells, without what the reader lacks.
 func (p Process) Stat() process.ProcStat {
+	if !p.NameKnown() {
+		return p.stat("")
+	}
+	return p.stat(string(p.first().comm()))
+}
+
+func (p Process) stat(comm string) process.ProcStat {
 	r := p.first()
-	s := process.ProcStat{PID: int(r.PID), PPID: int(r.PPID), PGID: int(r.PGID), SID: int(r.SID),
+	s := process.ProcStat{PID: int(r.PID), PPID: int(r.PPID), PGID: int(r.PGID), SID: int(r.SID), Comm: comm,
 		State: r.letter(), TTY: r.tty(), Flags: uint64(r.Flags), Nice: int(r.StaticPrio) - 120, Threads: int(r.Threads),
 		Start: p.Start(), RSS: r.pages(), RTPrio: int(r.RTPrio), Policy: int(r.Policy), HasPolicy: true}
-	if p.NameKnown() {
-		s.Comm = string(r.comm())
-	}
 	if p.of.lacks&Times == 0 {
 		s.UTime, s.STime = p.times()
 	}
 	return s
 }
-
-// SameName is true if the name of the process is known, and is comm. It makes no text.
-func (p Process) SameName(comm string) bool { return p.NameKnown() && string(p.first().comm()) == comm }
 
 func (r *record) comm() []byte {
 	comm, _, _ := bytes.Cut(r.Comm[:], []byte{0})

@@ -13,7 +13,24 @@ type Tasks struct {
 	order   []int32 // places in records, by process. The first thread is first, then come the others, the oldest first
 	timeNS  time.Duration
 	lacks   Fact
+	owners  map[uint64]int32 // by address of a memory or a table of descriptors: the process, or several
 }
+
+// several stands for more than one process.
+const several = -1
+
+// own notes which process has a memory or a table.
+func (t *Tasks) own(address uint64, pid int32) {
+	if address == 0 {
+		return
+	}
+	if owner, ok := t.owners[address]; ok && owner != pid {
+		pid = several
+	}
+	t.owners[address] = pid
+}
+
+func (t *Tasks) shared(address uint64) bool { return address != 0 && t.owners[address] == several }
 
 // arrange puts the threads of a process side by side, in the order of /proc/PID/task. A record without numbers is of
 // a task that ended meanwhile.
@@ -23,6 +40,12 @@ func (t *Tasks) arrange() {
 		if r := &t.records[i]; r.PID > 0 && r.TID > 0 {
 			t.order = append(t.order, int32(i))
 		}
+	}
+	t.owners = make(map[uint64]int32, 2*len(t.order))
+	for _, i := range t.order {
+		r := &t.records[i]
+		t.own(r.MM, r.PID)
+		t.own(r.Files, r.PID)
 	}
 	slices.SortFunc(t.order, func(i, j int32) int {
 		a, b := &t.records[i], &t.records[j]
