@@ -48,7 +48,8 @@ func TestLaterTicksTellTheSame(t *testing.T) {
 		for _, pid := range pids[:4] {
 			s.check(unix.Kill(pid, unix.SIGSTOP))
 		}
-		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWIPC, "random-files", strconv.FormatUint(rand.Uint64(), 10), dir)
+		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWIPC, "random-files",
+			strconv.FormatUint(rand.Uint64(), 10), dir)
 		same()
 		for _, pid := range pids[:2] {
 			s.check(unix.Kill(pid, unix.SIGCONT))

@@ -70,23 +70,28 @@ func (s *sources) choose(h *kernel.Host, unread, total int, paths bool) []source
 	return []source{&bpfSource{files}, procSource{}}
 }
 
-// open loads the programs at the first need. They show what /proc shows only to a reader that may see all processes,
-// and counts them as /proc does.
+// open prepares the program at the first need.
 func (s *sources) open(h *kernel.Host) {
 	if s.files != nil || s.err != nil {
 		return
 	}
-	if s.err = sys.CheckPIDs(); s.err != nil {
-		return
-	}
-	if !sys.MayTraceAll() {
-		s.err = errNeedsTracing
+	if s.err = mayShowAsProc(); s.err != nil {
 		return
 	}
 	s.files, s.err = openfile.Open(h.Root)
 }
 
-var errNeedsTracing = fmt.Errorf("it takes CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE: %w", fs.ErrPermission)
+// mayShowAsProc is the reason why programs of BPF would not show what /proc shows: the reader may not see all
+// processes, or /proc counts them otherwise.
+func mayShowAsProc() error {
+	if err := sys.CheckPIDs(); err != nil {
+		return err
+	}
+	if !sys.MayTraceAll() {
+		return fmt.Errorf("it takes CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE: %w", fs.ErrPermission)
+	}
+	return nil
+}
 
 // Source is the source that served the tick, as far as one did.
 func (t *Tick) Source() Source {

@@ -6,14 +6,13 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/task"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The second program of BPF lists all threads: package task. A process that has not run since an earlier tick then costs
-// no file of /proc. Its record has what may change meanwhile (its state, its parent, its memory), and the walk keeps the
-// rest. Of other processes the records tell the namespaces and the calls of their threads.
+// The second program of BPF lists all threads: package task. A process that has not run since an earlier tick then
+// costs no file of /proc. Its record has what may change meanwhile (its state, its parent, its memory), and the walk
+// keeps the rest. Of other processes the records tell the namespaces and the calls of their threads.
 
 // taskProgram holds the program between ticks, and why there is none.
 type taskProgram struct {
@@ -62,8 +61,7 @@ func (p *taskProgram) open(h *kernel.Host) {
 	if p.reader != nil || p.err != nil {
 		return
 	}
-	if !sys.MayTraceAll() {
-		p.err = errNeedsTracing
+	if p.err = mayShowAsProc(); p.err != nil {
 		return
 	}
 	if p.reader, p.err = task.Open(h.Root); p.err == nil && p.reader.Lacks()&^task.IDs != 0 {
@@ -181,8 +179,8 @@ func (w *walker) space(p *Process, i int) (ino uint64, ok bool) {
 	return ino, ino != 0
 }
 
-// calls are the threads of a process with their calls, from its record. The memory that a call points to is read now. So
-// ok is false if the process has run since the record: then both may not belong together.
+// calls are the threads of a process with their calls, from its record. The memory that a call points to is read now.
+// So ok is false if the process has run since the record: then both may not belong together.
 func (w *walker) calls(p *Process, visit func(task.Thread)) (ok bool) {
 	rec, ok := w.record(p)
 	if !ok {

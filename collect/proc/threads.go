@@ -34,7 +34,8 @@ func (w *walker) threads(p *Process, dir process.Dir, needs schema.Need, buf []b
 		p.Tasks, p.TaskErr, now.threads = old.known.Tasks, old.known.TaskErr, true
 	default:
 		if w.calls(p, func(t task.Thread) {
-			p.Tasks = append(p.Tasks, threadOf(dir, t.Task(), buf, func() (uint64, byte) { return t.Switches(), t.State() }))
+			p.Tasks = append(p.Tasks,
+				threadOf(dir, t.Task(), buf, func() (uint64, byte) { return t.Switches(), t.State() }))
 		}) {
 			now.threads = true
 			return
