@@ -75,7 +75,9 @@ func (i *Iterator) RunInto(buf []byte) ([]byte, error) {
 	}
 	defer unix.Close(fd)
 	for buf = buf[:0]; ; {
-		buf = slices.Grow(buf, runBuffer)
+		if cap(buf)-len(buf) < runBuffer {
+			buf = slices.Grow(buf, max(runBuffer, len(buf))) // twice the size: Grow alone copies a large buffer often
+		}
 		n, err := unix.Read(fd, buf[len(buf):cap(buf)]) // reading runs the program
 		switch {
 		case err == unix.EINTR || err == unix.EAGAIN: // EAGAIN: a million objects without any output
