@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -63,8 +64,10 @@ func (s *sources) choose(h *kernel.Host, unread, total int, paths bool) []source
 		return list
 	}
 	files, err := s.files.Read(paths)
-	if err != nil {
+	if errors.Is(err, openfile.ErrNone) {
 		s.err = err
+	}
+	if err != nil { // the next tick tries again
 		return list
 	}
 	return []source{&bpfSource{files}, procSource{}}

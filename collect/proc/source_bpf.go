@@ -84,7 +84,7 @@ func (s *fdScan) file(dir process.Dir, f openfile.File, buf []byte) {
 		s.socket(num, f.Ino())
 		return
 	case openfile.Pipe:
-		s.pipe(openFile{f, dir}, num, f.Ino())
+		s.pipe(openFile{f}, num, f.Ino())
 		return
 	case openfile.Anon:
 		s.anonymous(num, f.Name())
@@ -99,18 +99,17 @@ func (s *fdScan) file(dir process.Dir, f openfile.File, buf []byte) {
 			return
 		}
 	}
-	target, err := f.Path(), error(nil)
-	if len(target) == 0 {
-		target, err = dir.FDLink(num, buf)
+	if path := f.Path(); f.HasPath() && f.Stated() && len(path) > 0 {
+		s.known(openFile{f}, num, path)
+		return
 	}
+	// The descriptor may lead to another file by now. So /proc tells all of it.
+	target, err := dir.FDLink(num, buf)
 	switch {
-	case err != nil && !sys.Gone(err):
-		s.err = cmp.Or(s.err, err)
-	case err != nil: // closed meanwhile
-	case f.HasPath() && len(target) > 0 && target[0] == '/':
-		s.known(openFile{f, dir}, num, target)
-	default:
+	case err == nil:
 		s.link(dir.FD(num), num, target)
+	case !sys.Gone(err):
+		s.err = cmp.Or(s.err, err)
 	}
 }
 
@@ -119,19 +118,11 @@ func (s *fdScan) wantsPath(id vfs.FileID) bool {
 	return s.files || s.modes && id.IsFIFO() || s.ttys && id.IsCharDevice()
 }
 
-// openFile is a descriptor of the BPF program as an entry.
-type openFile struct {
-	openfile.File
-	dir process.Dir
-}
+// openFile is a descriptor of the BPF program as an entry. The program has told all of it.
+type openFile struct{ openfile.File }
 
 // Access never fails.
 func (f openFile) Access() (fdinfo.Access, error) { return f.File.Access(), nil }
 
-// Stat asks the file system if its stat gives other numbers than the inode.
-func (f openFile) Stat(target []byte) (vfs.FileID, error) {
-	if f.Stated() {
-		return f.ID(), nil
-	}
-	return f.dir.FD(int(f.FD())).Stat(target)
-}
+// Stat never fails. It is for files whose stat gives the numbers of the inode: see openfile.File.Stated.
+func (f openFile) Stat([]byte) (vfs.FileID, error) { return f.ID(), nil }
