@@ -62,7 +62,8 @@ func manyRows(n int) (*collect.Snapshot, []once.Section) {
 		s.Edges = append(s.Edges, schema.Edge{From: schema.Ref{Kind: schema.Proc, ID: 7},
 			To: schema.Ref{Kind: schema.Sem, ID: 1}, Rel: schema.RelHolds, Proof: schema.Observed})
 		sections = append(sections, once.Section{Rows: s.Objects[kind],
-			Table: views.Table{Mechanism: collect.MechanismOf(kind), Columns: []schema.Column{views.RefColumn(), column}}})
+			Table: views.Table{Mechanism: collect.MechanismOf(kind),
+				Columns: []schema.Column{views.RefColumn(), column}}})
 	}
 	// A peer's edge leads back to an earlier row.
 	s.Edges = append(s.Edges, schema.Edge{From: s.Objects[schema.Pipe][0].Ref, To: schema.Ref{Kind: schema.Sem, ID: 1},
