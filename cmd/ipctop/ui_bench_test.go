@@ -25,6 +25,14 @@ import (
 // They print ratios to htop, which runs at the same time. IPCTOP_OTHER is the path of another ipctop that runs beside
 // them. IPCTOP_TABS chooses tabs ("queues,leaks").
 
+// short is n, or a twentieth of n with -short. Then the figures mean nothing.
+func short[T ~int | ~int64](n T) T {
+	if testing.Short() {
+		return n / 20
+	}
+	return n
+}
+
 // ttyProgram is a program on a pseudoterminal, with the reader of its output.
 type ttyProgram struct {
 	b      *testing.B
@@ -188,7 +196,7 @@ func tabKeys() (families []schema.Family, keys []string) {
 // dashboard has after the tab was on screen.
 func BenchmarkDashboardCPU(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
-		kerneltest.Sleepers(b, 1000, 24)
+		kerneltest.Sleepers(b, short(1000), 24)
 		programs := dashboards(b, 2*time.Second)
 		if top := htop(b); top != nil {
 			programs["htop"] = top
@@ -201,12 +209,12 @@ func BenchmarkDashboardCPU(b *testing.B) {
 						p.write(keys[i])
 					}
 				}
-				time.Sleep(5 * time.Second)
+				time.Sleep(short(5 * time.Second))
 				begin, before := time.Now(), map[string]time.Duration{}
 				for name, p := range programs {
 					before[name] = p.cpu()
 				}
-				time.Sleep(20 * time.Second)
+				time.Sleep(short(20 * time.Second))
 				percent := map[string]float64{}
 				for name, p := range programs {
 					percent[name] = 100 * float64(p.cpu()-before[name]) / float64(time.Since(begin))
@@ -227,7 +235,7 @@ func BenchmarkDashboardCPU(b *testing.B) {
 // The memory after a walk over all tabs, ten times, at the shortest interval.
 func BenchmarkDashboardMemory(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
-		kerneltest.Sleepers(b, 1000, 24)
+		kerneltest.Sleepers(b, short(1000), 24)
 		programs := dashboards(b, shortestInterval)
 		_, keys := tabKeys()
 		for range 10 {
@@ -235,7 +243,7 @@ func BenchmarkDashboardMemory(b *testing.B) {
 				for _, p := range programs {
 					p.write(key)
 				}
-				time.Sleep(500 * time.Millisecond)
+				time.Sleep(short(500 * time.Millisecond))
 			}
 		}
 		b.ReportMetric(0, "ns/op")
@@ -256,7 +264,7 @@ func BenchmarkDashboardKey(b *testing.B) {
 	}{{"many-processes", 1000, 24}, {"100000-rows", 250, 400}} {
 		b.Run(c.name, func(b *testing.B) {
 			kerneltest.InNamespace(b, func() {
-				kerneltest.Sleepers(b, c.processes, c.pipes)
+				kerneltest.Sleepers(b, short(c.processes), c.pipes)
 				programs := dashboards(b, shortestInterval)
 				programs["cat"] = startOnTTY(b, exec.Command("sh", "-c", "stty raw -echo; exec cat"))
 				if top := htop(b); top != nil {
@@ -274,9 +282,9 @@ func BenchmarkDashboardKey(b *testing.B) {
 						key, answer = "", "\x1b["
 					}
 					p.write(key)
-					time.Sleep(5 * time.Second)
+					time.Sleep(short(5 * time.Second))
 					var times []time.Duration
-					for i := range 300 {
+					for i := range short(300) {
 						key := "\x1bOB"
 						if i%2 > 0 {
 							key = "\x1bOA"
