@@ -26,6 +26,7 @@ func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask 
 		Users:  *Keep(kept, func() *account.Users { return account.NewUsers(host.Live()) }),
 		walker: *Keep(kept, func() *walker { return &walker{host: host} })}
 	kept.nextTick()
+	t.walker.sources, t.walker.tasks = nil, nil // those of the last tick
 	t.walker.programs = Keep(kept, func() sources { return sources{} })
 	t.identify()
 	t.Needs = ask.Extra

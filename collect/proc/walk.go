@@ -162,7 +162,7 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	}
 	w.risky.refresh(w.host, needs)
 	unread, total := w.reading(pids, clocks, needs)
-	w.sources = w.programs.choose(w.host, unread, total, needs&(NeedLocks|NeedFDFiles) != 0)
+	w.sources = w.programs.choose(w.host, unread, total, needs&fileNeeds != 0)
 	found, fresh := w.readAll(pids, clocks, needs)
 	if needs&completeNeeds != 0 {
 		var late []*Process

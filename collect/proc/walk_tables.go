@@ -60,7 +60,10 @@ func (p *Process) OpenFD(tid int, num int32) *FD {
 	return &p.FDs[at]
 }
 
-const fdNeeds = NeedFDs | NeedFDModes | NeedLocks | NeedFDFiles | NeedTTYs
+// fileNeeds are the needs of every file with a path.
+const fileNeeds = NeedLocks | NeedFDFiles
+
+const fdNeeds = NeedFDs | NeedFDModes | fileNeeds | NeedTTYs
 
 func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
@@ -72,7 +75,7 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 	default:
 		needs |= old.fds // Tables that were needed before will be needed again.
 		var scan fdScan
-		scan.modes, scan.files = needs.Has(NeedFDModes), needs&(NeedLocks|NeedFDFiles) != 0
+		scan.modes, scan.files = needs.Has(NeedFDModes), needs&fileNeeds != 0
 		scan.self = w.host.Live() && p.PID == w.self
 		scan.fileModes = needs.Has(NeedFDFiles)
 		scan.ttys, scan.proc = needs.Has(NeedTTYs), dir
@@ -93,7 +96,7 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 // rename and unlink files while the holder sleeps. Descriptors of a process that lead to one file by one path, such as
 // three on /dev/null, have one present path.
 func (p *Process) pathsNow(dir process.Dir, needs schema.Need, fds []FD, buf []byte) []FD {
-	before, files := fds, needs&(NeedLocks|NeedFDFiles) != 0
+	before, files := fds, needs&fileNeeds != 0
 	kept := true // fds belongs to the last snapshot, which must not change
 	for i := range before {
 		fd := &before[i]

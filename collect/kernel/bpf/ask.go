@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"fmt"
 	"io/fs"
 
 	"golang.org/x/sys/unix"
@@ -39,4 +40,16 @@ func Ask(what string) error {
 		}
 	}
 	return &refusal{what, fs.ErrPermission}
+}
+
+// Ready is Ask for a reader of the live machine. none is the reader's own error for a kernel that cannot.
+func Ready(root sys.Root, what string, none error) error {
+	if !root.Live() {
+		return fmt.Errorf("%s: %w", what, sys.ErrNotLive)
+	}
+	err := Ask(what)
+	if err == unix.ENOSYS {
+		return fmt.Errorf("%w: bpf: %w", none, err)
+	}
+	return err
 }

@@ -10,5 +10,5 @@
 //	  |
 //	Iterator.Run   runs the program over all objects and returns its output
 //
-// Packages undo, blocker and task are its users.
+// Packages undo, blocker, task and openfile are its users.
 package bpf

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/cilium/ebpf/asm"
@@ -207,18 +206,10 @@ type Reader struct {
 	text             []byte // of the last Read
 }
 
-// Open checks the rights. fs.ErrPermission: Open needs CAP_BPF and CAP_PERFMON in
-// the first user namespace (man 7 capabilities), or a sandbox refuses bpf(2). ErrNone: this kernel has
-// no bpf(2).
+// Open checks the rights. fs.ErrPermission: Open needs CAP_BPF and CAP_PERFMON in the first user namespace (man 7
+// capabilities), or a sandbox refuses bpf(2). ErrNone: this kernel has no bpf(2).
 func Open(root sys.Root) (*Reader, error) {
-	if !root.Live() {
-		return nil, fmt.Errorf("open files: %w", sys.ErrNotLive)
-	}
-	err := bpf.Ask("open files")
-	if err == unix.ENOSYS {
-		return nil, fmt.Errorf("%w: bpf: %w", ErrNone, err)
-	}
-	if err != nil {
+	if err := bpf.Ready(root, "open files", ErrNone); err != nil {
 		return nil, err
 	}
 	return &Reader{timeNS: sys.TimeOffset(root)}, nil
@@ -237,16 +228,13 @@ func load(program **bpf.Iterator, paths bool) (err error) {
 	return nil
 }
 
-// programs are those that are loaded.
-func (r *Reader) programs() []*bpf.Iterator {
-	return slices.DeleteFunc([]*bpf.Iterator{r.files, r.withPaths}, func(i *bpf.Iterator) bool { return i == nil })
-}
-
 // Close ends the programs in the kernel.
 func (r *Reader) Close() error {
 	var err error
-	for _, program := range r.programs() {
-		err = errors.Join(err, program.Close())
+	for _, program := range []*bpf.Iterator{r.files, r.withPaths} {
+		if program != nil {
+			err = errors.Join(err, program.Close())
+		}
 	}
 	return err
 }

@@ -8,8 +8,6 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf/asm"
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel/bpf"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
@@ -44,24 +42,7 @@ type Reader struct {
 // Open loads the program, in 6 milliseconds. fs.ErrPermission: Open needs CAP_BPF and CAP_PERFMON in the first user
 // namespace (man 7 capabilities), or a sandbox refuses bpf(2). ErrNone: this kernel cannot.
 func Open(root sys.Root) (*Reader, error) {
-	types, err := bpf.OpenTypes()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNone, err)
-	}
-	defer types.Close()
-	return OpenWith(root, types)
-}
-
-// OpenWith is Open with the kernel's types, which several programs may share.
-func OpenWith(root sys.Root, types *bpf.Types) (*Reader, error) {
-	if !root.Live() {
-		return nil, fmt.Errorf("tasks: %w", sys.ErrNotLive)
-	}
-	err := bpf.Ask("tasks")
-	if err == unix.ENOSYS {
-		return nil, fmt.Errorf("%w: bpf: %w", ErrNone, err)
-	}
-	if err != nil {
+	if err := bpf.Ready(root, "tasks", ErrNone); err != nil {
 		return nil, err
 	}
 	if err := sys.CheckPIDs(); err != nil {
@@ -72,7 +53,7 @@ func OpenWith(root sys.Root, types *bpf.Types) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.tasks, err = types.OpenIterator("ipctop_task", "task", func(l *bpf.Layout) asm.Instructions {
+	r.tasks, err = bpf.OpenIterator("ipctop_task", "task", func(l *bpf.Layout) asm.Instructions {
 		found := readLayout(l)
 		r.lacks = found.lacks
 		return assemble(found)

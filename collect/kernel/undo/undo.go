@@ -11,8 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel/bpf"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
@@ -55,14 +53,7 @@ type Reader struct {
 // Open loads the program, in 13 milliseconds. fs.ErrPermission: Open needs CAP_BPF and CAP_PERFMON in the first
 // user namespace (man 7 capabilities), or a sandbox refuses bpf(2). ErrNoUndos: this kernel cannot.
 func Open(root sys.Root) (*Reader, error) {
-	if !root.Live() {
-		return nil, fmt.Errorf("SEM_UNDO: %w", sys.ErrNotLive)
-	}
-	err := bpf.Ask("SEM_UNDO")
-	if err == unix.ENOSYS {
-		return nil, fmt.Errorf("%w: bpf: %w", ErrNoUndos, err)
-	}
-	if err != nil {
+	if err := bpf.Ready(root, "SEM_UNDO", ErrNoUndos); err != nil {
 		return nil, err
 	}
 	tasks, err := bpf.OpenIterator("ipctop_undo", "task", assemble)
